@@ -1,0 +1,1 @@
+"""The public API: ONNX Runtime's Python names, resolved on first use."""

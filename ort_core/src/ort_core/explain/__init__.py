@@ -1,0 +1,1 @@
+"""Reports on where nodes run and why."""

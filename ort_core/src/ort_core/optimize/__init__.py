@@ -1,0 +1,1 @@
+"""Graph optimisation at ONNX Runtime's levels."""

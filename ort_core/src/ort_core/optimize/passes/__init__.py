@@ -1,0 +1,1 @@
+"""The core's graph passes, one a file."""

@@ -1,0 +1,1 @@
+"""Assigning nodes to providers and cutting the graph into convex partitions."""

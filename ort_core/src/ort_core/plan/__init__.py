@@ -1,0 +1,1 @@
+"""From partitions to a frozen plan of steps over slots."""

@@ -1,0 +1,276 @@
+"""The provider protocol: what an execution provider package implements, and what the core gives it.
+
+Three lifetimes: a `Plugin` and its device runtimes live with the process, a `Provider` with a session, an `Executable` with a
+partition. A `RunContext` lives for one call. Members marked optional have a default here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, TypeVar
+
+from ort_core.devices import HOST, Device
+from ort_core.errors import NotImplemented as NotImplementedByProvider
+from ort_core.ir.graph import Graph, Node
+
+if TYPE_CHECKING:
+    import ctypes
+
+    from ort_core.ir.passes import Level, Pass
+    from ort_core.ir.tensors import WeightRef
+    from ort_core.ir.types import ElementType
+    from ort_core.memory.allocator import Buffer, DeviceRuntime, Stream
+    from ort_core.values import RuntimeValue
+
+T = TypeVar("T")
+
+API_VERSION = (1, 0)
+"""Majors must match; a plugin may need a minor up to the core's."""
+
+
+class Availability(NamedTuple):
+    """Whether a provider can work in this process; why not, and what to do about it."""
+
+    ok: bool
+    reason: str = ""
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NoOptions:
+    """For providers that take no options."""
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadPolicy:
+    """Thread counts (0 = choose), whether idle workers may spin, and whether nodes may run in parallel."""
+
+    intra_op: int = 0
+    inter_op: int = 0
+    spin: bool = True
+    parallel: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Caps of a session; None means no cap."""
+
+    memory_bytes: int | None = None
+    fold_bytes: int = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class SessionEnv:
+    """What a provider may know of its session.
+
+    Attributes:
+        config: the session configuration entries.
+        use_arena, use_mem_pattern, use_mem_reuse, deterministic: the `SessionOptions` of these names.
+    """
+
+    config: Mapping[str, str] = field(default_factory=dict)
+    threads: ThreadPolicy = ThreadPolicy()
+    limits: Limits = Limits()
+    use_arena: bool = True
+    use_mem_pattern: bool = True
+    use_mem_reuse: bool = True
+    deterministic: bool = False
+    logger: logging.Logger = field(default_factory=lambda: logging.getLogger("ort_core"))
+
+
+class Plugin:
+    """An installed execution provider. Importing its module and calling `probe` must be cheap.
+
+    Attributes:
+        name: the provider's name, ending in `ExecutionProvider`; equal to the entry point's name.
+        api: the protocol version it was written for.
+        priority: higher comes first in `get_available_providers()`.
+        auto: whether `providers=None` uses it; a third-party plugin should not start because it was installed.
+        device_types: the device types whose memory it provides; empty for providers that work on the host.
+        options: a frozen dataclass of typed options with defaults; what users pass is validated against it.
+    """
+
+    name: ClassVar[str]
+    api: ClassVar[tuple[int, int]] = API_VERSION
+    priority: ClassVar[int] = 0
+    auto: ClassVar[bool] = False
+    device_types: ClassVar[frozenset[str]] = frozenset()
+    options: ClassVar[type] = NoOptions
+
+    def probe(self) -> Availability:
+        """Whether it can work here, without initialising a driver. Optional."""
+        return Availability(True)
+
+    def runtime(self, device: Device) -> DeviceRuntime:
+        """The runtime of one of its devices; the core asks once per device. Optional for host providers.
+
+        Raises:
+            Fail: the device does not exist.
+        """
+        raise NotImplementedByProvider(f"{self.name} has no device memory of its own")
+
+    def create(self, options: Any, env: SessionEnv) -> Provider:
+        """The provider for one session; `options` is an instance of `self.options`."""
+        raise NotImplementedByProvider(f"{self.name} does not implement create()")
+
+
+class Claim(NamedTuple):
+    """Nodes that the provider takes as one group. `meta` comes back in `Partition.claims`."""
+
+    nodes: tuple[Node, ...]
+    meta: Any = None
+
+
+class Decline(NamedTuple):
+    """A node that the provider does not take, and why: shown by `session.explain()`."""
+
+    node: Node
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class GraphView:
+    """What a provider is asked to claim from.
+
+    Attributes:
+        nodes: the nodes that nobody has claimed yet, in topological order.
+        graph: the graph that holds them; only `nodes` may be claimed.
+        opsets: domain to version, after normalisation.
+    """
+
+    nodes: tuple[Node, ...]
+    graph: Graph
+    opsets: Mapping[str, int]
+
+
+class Provider(ABC):
+    """An execution provider in one session. `close` is called once; results already returned stay valid."""
+
+    name: str
+    device: Device = HOST
+
+    @abstractmethod
+    def claim(self, view: GraphView) -> Iterable[Claim | Decline]:
+        """Which nodes it takes. A control-flow node is taken with all its bodies, and only if their nodes are claimed too.
+        Called again for each subgraph, and after the core has expanded functions that nobody claimed.
+        """
+
+    def passes(self, level: Level) -> Sequence[Pass]:
+        """Graph passes to run on its partitions before `compile`. Optional."""
+        return ()
+
+    @abstractmethod
+    def compile(self, partition: Partition, ctx: CompileContext) -> Executable:
+        """Makes a partition executable; dimensions may be unknown."""
+
+    def load(self, blob: bytes, ctx: CompileContext) -> Executable:
+        """Restores what `Executable.save` wrote. Optional."""
+        raise NotImplementedByProvider(f"{self.name} cannot load compiled partitions")
+
+    def control(self, request: str, args: Mapping[str, Any]) -> Any:
+        """Dynamic options, tuning results, captured graphs. Optional."""
+        raise NotImplementedByProvider(f"{self.name} does not know the request '{request}'")
+
+    def close(self) -> None:  # noqa: B027 - optional, not abstract
+        """Releases what the session holds. Optional."""
+
+
+@dataclass(slots=True)
+class Partition:
+    """A convex set of nodes, as a graph of its own.
+
+    Attributes:
+        name: unique in the session.
+        graph: its inputs are what `Executable.run` receives, its outputs what it returns; constants are initializers. The
+            provider may rewrite it.
+        claims: the claims that it is made of, over the nodes of `graph`.
+    """
+
+    name: str
+    graph: Graph
+    claims: tuple[Claim, ...]
+    opsets: Mapping[str, int]
+
+
+class Kernel(NamedTuple):
+    """A custom operator's kernel: a Python callable and, where there is one, the address of a C entry."""
+
+    fn: Callable[..., Any]
+    native: int | None = None
+
+
+class CompileContext(Protocol):
+    """What `compile` gets from the core."""
+
+    @property
+    def env(self) -> SessionEnv:
+        """The session's settings."""
+
+    def prepack(self, weight: WeightRef, layout: str, make: Callable[[], T]) -> T:
+        """`make()`, once for each content of `weight` and layout, shared between sessions that share a prepack store."""
+
+    def kernel(self, node: Node) -> Kernel | None:
+        """The registered kernel of a custom operator."""
+
+    def check(self) -> None:
+        """Raises when loading was cancelled or has passed its deadline."""
+
+
+class Executable(ABC):
+    """A compiled partition; `run` is re-entrant."""
+
+    fast_run: Callable[..., Any] | None = None
+    """Optional, for a whole graph on the host: called as `fast_run(feeds, fetches)`; returns NotImplemented, before any
+    side effect, for whatever is unusual."""
+
+    @abstractmethod
+    def run(self, ctx: RunContext, inputs: Sequence[RuntimeValue]) -> Sequence[RuntimeValue]:
+        """Computes the partition's outputs.
+
+        Inputs are on the provider's device, in stream order, borrowed and read-only unless `ctx.donated(i)`. Device work may
+        still be queued on `ctx.stream` at return. Output i is `ctx.output(i, ...)` or a value that the caller may keep.
+        """
+
+    def save(self) -> bytes:
+        """A blob for `Provider.load`. Optional."""
+        raise NotImplementedByProvider("this executable cannot be saved")
+
+
+class RunContext(Protocol):
+    """What one call of `Executable.run` may use.
+
+    Attributes:
+        stream: the stream of this run on the provider's device; None on the host.
+        cancel_flag: non-zero when the run was terminated; native code may poll its address.
+        config: the run configuration entries.
+        binding_id: names a set of stable input and output addresses, or None.
+    """
+
+    stream: Stream | None
+    cancel_flag: ctypes.c_uint32
+    config: Mapping[str, str]
+    binding_id: int | None
+
+    def output(self, index: int, element: ElementType, shape: Sequence[int]) -> RuntimeValue:
+        """Where output `index` goes: the bound buffer if one fits, else new memory of the provider's device."""
+
+    def wants(self, index: int) -> bool:
+        """Whether anybody uses output `index`."""
+
+    def donated(self, index: int) -> bool:
+        """Whether input `index` may be overwritten and its memory given to an output."""
+
+    def scratch(self, nbytes: int) -> Buffer:
+        """Memory of the provider's device until the call ends, in stream order."""
+
+    def check(self) -> None:
+        """Raises when the run was terminated or has passed its deadline."""
+
+
+def option_fields(options: type) -> dict[str, dataclasses.Field[Any]]:
+    """The option names of a plugin's options class with their fields."""
+    return {f.name: f for f in dataclasses.fields(options)}
