@@ -44,7 +44,7 @@ class Conv3x3(Layer):
         self.columns = windows.transpose(0, 2, 3, 1, 4, 5).reshape(n * h * w, c * 9)
         self.shape = x.shape
         weight = self.params["weight"]
-        y = self.columns @ weight.reshape(len(weight), -1).T + self.params["bias"]
+        y: np.ndarray = self.columns @ weight.reshape(len(weight), -1).T + self.params["bias"]
         return y.reshape(n, h, w, -1).transpose(0, 3, 1, 2)
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
@@ -178,17 +178,17 @@ class Adam:
         self.layers = layers
         self.weight_decay = weight_decay
         self.steps = 0
-        self.moments = [{k: (np.zeros_like(p), np.zeros_like(p)) for k, p in layer.params.items()} for layer in layers]
+        self.means = [{name: np.zeros_like(p) for name, p in layer.params.items()} for layer in layers]
+        self.squares = [{name: np.zeros_like(p) for name, p in layer.params.items()} for layer in layers]
 
     def step(self, learning_rate: float) -> None:
         """Moves every parameter along its remembered gradient."""
         self.steps += 1
-        correction = np.sqrt(1 - 0.999**self.steps) / (1 - 0.9**self.steps)
-        for layer, moments in zip(self.layers, self.moments, strict=True):
-            for name, (mean, square) in moments.items():
-                grad = layer.grads[name]
-                mean += 0.1 * (grad - mean)
-                square += 0.001 * (grad * grad - square)
+        rate = learning_rate * np.sqrt(1 - 0.999**self.steps) / (1 - 0.9**self.steps)
+        for layer, means, squares in zip(self.layers, self.means, self.squares, strict=True):
+            for name, grad in layer.grads.items():
+                means[name] += 0.1 * (grad - means[name])
+                squares[name] += 0.001 * (grad * grad - squares[name])
                 if name == "weight":
                     layer.params[name] *= 1 - learning_rate * self.weight_decay
-                layer.params[name] -= (learning_rate * correction) * mean / (np.sqrt(square) + 1e-8)
+                layer.params[name] -= rate * means[name] / (np.sqrt(squares[name]) + 1e-8)

@@ -475,7 +475,7 @@ def captures(node: Node) -> tuple[Value, ...]:
 
 @dataclass(slots=True)
 class Function:
-    """A model-local function: its body, and its attributes with their defaults (None where required)."""
+    """A model-local function: its body, its opsets, and its attributes with their defaults (None where required)."""
 
     domain: str
     name: str
@@ -483,6 +483,7 @@ class Function:
     graph: Graph
     attributes: dict[str, Attribute | None] = field(default_factory=dict)
     doc: str = ""
+    opset_imports: dict[str, int] = field(default_factory=dict)
 
     @property
     def key(self) -> tuple[str, str, str]:

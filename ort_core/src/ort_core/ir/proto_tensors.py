@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -23,11 +23,18 @@ WEIGHT_KEY = "ort_core.weight"
 STRIP_BYTES = 1024
 """Constants up to this size stay in a skeleton: shape inference reads them."""
 
+ExternalResolver: TypeAlias = "Callable[[onnx.TensorProto, ElementType, tuple[int, ...], str], WeightRef]"
+"""Finds the data of an EXTERNAL tensor from the message, its element type, its dimensions and its name in messages."""
+
+TensorStore: TypeAlias = "Callable[[WeightRef, onnx.TensorProto, bool], bool]"
+"""Asked where the data of a tensor over `STRIP_BYTES` goes: either it completes the message and returns True, or the
+data is put into the message. The flag says whether the tensor is an initializer of the main graph."""
+
 _MAX_RANK = 64
 _MAX_BYTES = 1 << 62
 _EXTERNAL = 1
-_PER_INT32 = {t for t in ElementType if t.bits == 6}
-_FIELDS = {
+_PER_INT32 = (ElementType.FLOAT6E2M3, ElementType.FLOAT6E3M2)
+_FIELDS: dict[ElementType, tuple[str, np.dtype[Any]]] = {
     ElementType.FLOAT: ("float_data", np.dtype(np.float32)),
     ElementType.COMPLEX64: ("float_data", np.dtype(np.float32)),
     ElementType.DOUBLE: ("double_data", np.dtype(np.float64)),
@@ -36,7 +43,7 @@ _FIELDS = {
     ElementType.UINT32: ("uint64_data", np.dtype(np.uint64)),
     ElementType.UINT64: ("uint64_data", np.dtype(np.uint64)),
 }
-_INT32_FIELD = ("int32_data", np.dtype(np.int32))
+_INT32_FIELD: tuple[str, np.dtype[Any]] = ("int32_data", np.dtype(np.int32))
 
 
 def storage_field(element: ElementType) -> tuple[str, np.dtype]:
@@ -54,7 +61,7 @@ def storage_count(element: ElementType, shape: Sequence[int]) -> int:
     return count
 
 
-def checked_dims(dims: Sequence[int], element: ElementType, where: str) -> tuple[int, ...]:
+def checked_dims(dims: Sequence[int], element: ElementType, where: object) -> tuple[int, ...]:
     """The dimensions as a tuple.
 
     Raises:
@@ -63,19 +70,26 @@ def checked_dims(dims: Sequence[int], element: ElementType, where: str) -> tuple
     shape = tuple(dims)
     if len(shape) > _MAX_RANK:
         raise InvalidGraph(f"{where}: rank {len(shape)} is over the limit of {_MAX_RANK}. Reshape the tensor.")
-    if any(d < 0 for d in shape):
+    if min(shape, default=0) < 0:
         raise InvalidGraph(f"{where}: the dimensions {list(shape)} hold a negative size. The model file is damaged.")
-    if math.prod(d or 1 for d in shape) * max(element.bits, 8) > 8 * _MAX_BYTES:
+    size = math.prod(shape) or math.prod(d or 1 for d in shape)
+    if size * max(element.bits, 8) > 8 * _MAX_BYTES:
         raise InvalidGraph(f"{where}: the size of dimensions {list(shape)} overflows. The model file is damaged.")
     return shape
 
 
-def weight_from_proto(proto: onnx.TensorProto, weights: Sequence[WeightRef] = (), where: str = "") -> WeightRef:
+def weight_from_proto(
+    proto: onnx.TensorProto,
+    weights: Sequence[WeightRef] = (),
+    where: object = "",
+    external: ExternalResolver | None = None,
+) -> WeightRef:
     """The constant that a TensorProto stands for.
 
     Args:
         weights: what tensors marked with `WEIGHT_KEY` refer to.
         where: the tensor as messages name it; by default its own name.
+        external: finds the data of other EXTERNAL tensors; without it they are refused.
 
     Raises:
         InvalidGraph: element type, dimensions and data do not agree, or the data is in a file that was not resolved.
@@ -84,7 +98,7 @@ def weight_from_proto(proto: onnx.TensorProto, weights: Sequence[WeightRef] = ()
     element = element_from_code(proto.data_type, where)
     shape = checked_dims(proto.dims, element, where)
     if proto.data_location == _EXTERNAL:
-        return _marked_weight(proto, weights, element, shape, where)
+        return _external_weight(proto, weights, element, shape, where, external)
     if proto.HasField("segment"):
         raise InvalidGraph(f"{where}: segmented tensors are not supported. Save the tensor in one piece.")
     if element is ElementType.STRING:
@@ -104,7 +118,7 @@ def weight_from_proto(proto: onnx.TensorProto, weights: Sequence[WeightRef] = ()
     )
 
 
-def decode_items(items: np.ndarray, element: ElementType, shape: tuple[int, ...], where: str) -> np.ndarray:
+def decode_items(items: np.ndarray, element: ElementType, shape: tuple[int, ...], where: object) -> np.ndarray:
     """The tensor whose typed field holds `items`.
 
     Raises:
@@ -119,17 +133,17 @@ def decode_items(items: np.ndarray, element: ElementType, shape: tuple[int, ...]
     if element in _FIELDS:
         dtype = element.dtype
         items = items.view(dtype) if dtype.kind == "c" else items.astype(dtype, copy=False)
-        return items.reshape(shape)
+        return np.reshape(items, shape)
     if element.bits < 8 and element not in _PER_INT32:
         return unpack(items.astype(np.uint8), element, shape)
     if element in _PER_INT32:
         return (items.astype(np.uint8) & 0x3F).view(element.dtype).reshape(shape)
     if element is ElementType.BOOL:
-        return (items != 0).reshape(shape)
+        return np.reshape(items != 0, shape)
     return items.astype(f"u{element.dtype.itemsize}").view(element.dtype).reshape(shape)
 
 
-def _strings(proto: onnx.TensorProto, shape: tuple[int, ...], where: str) -> np.ndarray:
+def _strings(proto: onnx.TensorProto, shape: tuple[int, ...], where: object) -> np.ndarray:
     count = math.prod(shape)
     if len(proto.string_data) != count:
         raise InvalidGraph(
@@ -141,12 +155,19 @@ def _strings(proto: onnx.TensorProto, shape: tuple[int, ...], where: str) -> np.
     return array.reshape(shape)
 
 
-def _marked_weight(
-    proto: onnx.TensorProto, weights: Sequence[WeightRef], element: ElementType, shape: tuple[int, ...], where: str
+def _external_weight(
+    proto: onnx.TensorProto,
+    weights: Sequence[WeightRef],
+    element: ElementType,
+    shape: tuple[int, ...],
+    where: object,
+    external: ExternalResolver | None,
 ) -> WeightRef:
     entries = {e.key: e.value for e in proto.external_data}
     marker = entries.get(WEIGHT_KEY)
     if marker is None:
+        if external is not None:
+            return external(proto, element, shape, str(where))
         raise InvalidGraph(
             f"{where}: its data is in the external file '{entries.get('location', '')}', which is not loaded here. "
             "Load the model through its path, or give the data's folder."
@@ -162,11 +183,14 @@ def _marked_weight(
     return weight
 
 
-def weight_to_proto(weight: WeightRef, name: str = "", *, stripped: bool = False) -> onnx.TensorProto:
+def weight_to_proto(
+    weight: WeightRef, name: str = "", *, store: TensorStore | None = None, top: bool = False
+) -> onnx.TensorProto:
     """The TensorProto of a constant.
 
     Args:
-        stripped: leave the data of constants over `STRIP_BYTES` out and mark them as external.
+        store: decides where large data goes; without it the message holds everything.
+        top: what `store` is told about the place of the tensor.
     """
     import onnx
 
@@ -175,12 +199,16 @@ def weight_to_proto(weight: WeightRef, name: str = "", *, stripped: bool = False
         proto.name = name
     if weight.element is ElementType.STRING:
         proto.string_data.extend(_encode(s) for s in weight.array().reshape(-1))
-    elif stripped and weight.nbytes > STRIP_BYTES:
-        proto.data_location = onnx.TensorProto.EXTERNAL
-        proto.external_data.add(key="location", value="stripped")
-    else:
+    elif store is None or weight.nbytes <= STRIP_BYTES or not store(weight, proto, top):
         proto.raw_data = bytes(weight.view())
     return proto
+
+
+def strip(_weight: WeightRef, proto: onnx.TensorProto, _top: bool) -> bool:
+    """A `TensorStore` that drops the data."""
+    proto.data_location = type(proto).EXTERNAL
+    proto.external_data.add(key="location", value="stripped")
+    return True
 
 
 def _encode(item: str | bytes) -> bytes:
@@ -188,20 +216,23 @@ def _encode(item: str | bytes) -> bytes:
 
 
 def sparse_from_proto(
-    proto: onnx.SparseTensorProto, weights: Sequence[WeightRef] = (), where: str = "sparse tensor"
+    proto: onnx.SparseTensorProto,
+    weights: Sequence[WeightRef] = (),
+    where: object = "sparse tensor",
+    external: ExternalResolver | None = None,
 ) -> SparseWeight:
-    """The constant that a SparseTensorProto stands for.
+    """The constant that a SparseTensorProto stands for; the arguments are those of `weight_from_proto`.
 
     Raises:
         InvalidGraph: values, indices and dimensions do not agree.
     """
-    values = weight_from_proto(proto.values, weights, f"{where}, values")
+    values = weight_from_proto(proto.values, weights, f"{where}, values", external)
     shape = checked_dims(proto.dims, values.element, where)
     count = math.prod(values.shape)
     if not proto.HasField("indices") and count == 0:
         indices: WeightRef = ArrayWeight(np.empty(0, np.int64))
     else:
-        indices = weight_from_proto(proto.indices, weights, f"{where}, indices")
+        indices = weight_from_proto(proto.indices, weights, f"{where}, indices", external)
     linear, full = (count,), (count, len(shape))
     if len(values.shape) != 1 or indices.element is not ElementType.INT64 or tuple(indices.shape) not in (linear, full):
         raise InvalidGraph(
@@ -211,12 +242,14 @@ def sparse_from_proto(
     return SparseWeight(values, indices, shape)
 
 
-def sparse_to_proto(weight: SparseWeight, name: str = "", *, stripped: bool = False) -> onnx.SparseTensorProto:
+def sparse_to_proto(
+    weight: SparseWeight, name: str = "", *, store: TensorStore | None = None
+) -> onnx.SparseTensorProto:
     """The SparseTensorProto of a constant; its name is the name of its values."""
     import onnx
 
     return onnx.SparseTensorProto(
-        values=weight_to_proto(weight.values, name, stripped=stripped),
-        indices=weight_to_proto(weight.indices, stripped=stripped),
+        values=weight_to_proto(weight.values, name, store=store),
+        indices=weight_to_proto(weight.indices, store=store),
         dims=weight.shape,
     )

@@ -12,24 +12,25 @@ if TYPE_CHECKING:
     import onnx
 
 _MAX_DEPTH = 32
+_ELEMENTS = {int(element): element for element in ElementType}
 
 
-def element_from_code(code: int, where: str) -> ElementType:
+def element_from_code(code: int, where: object) -> ElementType:
     """The element type of an ONNX type number.
 
     Raises:
         InvalidGraph: ONNX has no such element type.
     """
-    try:
-        return ElementType(code)
-    except ValueError:
+    element = _ELEMENTS.get(code)
+    if element is None:
         raise InvalidGraph(
             f"{where}: element type {code} is not an ONNX element type (1 to {max(ElementType)}). "
             "Export the model again, or install a newer ort-core if the type is new."
-        ) from None
+        )
+    return element
 
 
-def type_from_proto(proto: onnx.TypeProto, where: str = "type", *, _depth: int = 0) -> ValueType | None:
+def type_from_proto(proto: onnx.TypeProto, where: object = "type", *, _depth: int = 0) -> ValueType | None:
     """Our type for a TypeProto; None where it says nothing or is opaque.
 
     Negative dimensions count as unknown, as in onnxruntime.

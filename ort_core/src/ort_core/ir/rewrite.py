@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from ort_core.errors import InvalidGraph
-from ort_core.ir.graph import Attribute, AttributeKind, Function, Graph, Model, Node, Value
+from ort_core.ir.graph import Attribute, AttributeKind, Function, Graph, Model, Node, SparseWeight, Value
 from ort_core.ir.shapes import merge_shapes
-from ort_core.ir.tensors import ArrayWeight, WeightRef
+from ort_core.ir.tensors import ArrayWeight, ReleasedWeight, WeightRef
 from ort_core.ir.types import ElementType, TensorType
 
 
@@ -80,12 +80,24 @@ def add_node(
 
 def add_constant(graph: Graph, array: np.ndarray | WeightRef, name: str = "const") -> Value:
     """Adds an initializer with a fresh name."""
-    weight = (
-        array if isinstance(array, WeightRef) and not isinstance(array, np.ndarray) else ArrayWeight(np.asarray(array))
-    )
+    weight: WeightRef = ArrayWeight(np.asarray(array)) if isinstance(array, np.ndarray | np.generic) else array
     value = Value(graph.fresh_name(name), TensorType(weight.element, tuple(weight.shape)))
     value.const = weight
     return graph.add_initializer(value)
+
+
+def make_constant(value: Value, weight: WeightRef) -> None:
+    """Turns the only output of a node into a constant of the same name and removes the node."""
+    node = value.producer
+    if node is None:
+        raise InvalidGraph(f"value '{value.name}' has no producer that a constant could replace")
+    graph = graph_of(node)
+    node.outputs[node.outputs.index(value)] = None
+    value.producer = None
+    graph.remove(node)
+    value.type = TensorType(weight.element, tuple(weight.shape))
+    value.const = weight
+    graph.add_initializer(value)
 
 
 def make_attribute(value: Any) -> Attribute:
@@ -117,11 +129,18 @@ def make_attribute(value: Any) -> Attribute:
 
 def constant_array(value: Value | None, max_bytes: int | None = None) -> np.ndarray | None:
     """The array of a dense constant, or None if `value` is absent, not fixed, sparse, or larger than `max_bytes`."""
-    if value is None or not value.is_constant or not isinstance(value.const, WeightRef):
+    if value is None or value.const is None or isinstance(value.const, SparseWeight) or not value.is_constant:
         return None
     if max_bytes is not None and value.const.nbytes > max_bytes:
         return None
     return value.const.array()
+
+
+def release_weights(graph: Graph) -> None:
+    """Lets go of the data of all constants of `graph`; their types stay."""
+    for value in graph.initializers.values():
+        if isinstance(value.const, WeightRef):
+            value.const = ReleasedWeight(value.const)
 
 
 def graph_of(node: Node) -> Graph:

@@ -60,7 +60,7 @@ class ElementType(enum.IntEnum):
 
     @property
     def bits(self) -> int:
-        """Bits of one element in a model file (4 for int4, 0 for strings)."""
+        """Bits of one element in a model file (4 for int4, 6 for float6, 0 for strings)."""
         return _BITS.get(self, 0) or (0 if self is ElementType.STRING else self.dtype.itemsize * 8)
 
     @classmethod
@@ -105,6 +105,8 @@ _BITS = {
     ElementType.FLOAT4E2M1: 4,
     ElementType.UINT2: 2,
     ElementType.INT2: 2,
+    ElementType.FLOAT6E2M3: 6,
+    ElementType.FLOAT6E3M2: 6,
 }
 _BY_NAME = {name: t for t, name in (_NATIVE | _ML_DTYPES).items()}
 

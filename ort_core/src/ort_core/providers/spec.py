@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, TypeVar
 
 from ort_core.devices import HOST, Device
 from ort_core.errors import NotImplemented as NotImplementedByProvider
-from ort_core.ir.graph import Graph, Node
+from ort_core.ir.graph import Graph, Node, Value
 
 if TYPE_CHECKING:
     import ctypes
@@ -195,6 +195,11 @@ class Partition:
     claims: tuple[Claim, ...]
     opsets: Mapping[str, int]
 
+    @property
+    def constants(self) -> tuple[Value, ...]:
+        """The initializers of `graph` that no input overrides."""
+        return tuple(v for v in self.graph.initializers.values() if not self.graph.is_input(v))
+
 
 class Kernel(NamedTuple):
     """A custom operator's kernel: a Python callable and, where there is one, the address of a C entry."""
@@ -212,6 +217,9 @@ class CompileContext(Protocol):
 
     def prepack(self, weight: WeightRef, layout: str, make: Callable[[], T]) -> T:
         """`make()`, once for each content of `weight` and layout, shared between sessions that share a prepack store."""
+
+    def constant(self, value: Value) -> RuntimeValue:
+        """A constant as a host value, made once per session; arrays are read-only."""
 
     def kernel(self, node: Node) -> Kernel | None:
         """The registered kernel of a custom operator."""
@@ -240,6 +248,16 @@ class Executable(ABC):
         raise NotImplementedByProvider("this executable cannot be saved")
 
 
+class Profiler(Protocol):
+    """Collects timed events of a session."""
+
+    def now(self) -> int:
+        """Nanoseconds since profiling began."""
+
+    def add(self, name: str, category: str, started_ns: int, **args: Any) -> None:
+        """Records an event that began at `started_ns` (of `now()`) and ends now."""
+
+
 class RunContext(Protocol):
     """What one call of `Executable.run` may use.
 
@@ -248,12 +266,14 @@ class RunContext(Protocol):
         cancel_flag: non-zero when the run was terminated; native code may poll its address.
         config: the run configuration entries.
         binding_id: names a set of stable input and output addresses, or None.
+        profiler: None unless the session is being profiled.
     """
 
     stream: Stream | None
     cancel_flag: ctypes.c_uint32
     config: Mapping[str, str]
     binding_id: int | None
+    profiler: Profiler | None
 
     def output(self, index: int, element: ElementType, shape: Sequence[int]) -> RuntimeValue:
         """Where output `index` goes: the bound buffer if one fits, else new memory of the provider's device."""

@@ -1,0 +1,294 @@
+"""From a model source to a runnable model: the pipeline of session creation, one stage after another."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import logging
+import os
+import weakref
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from ort_core.errors import InvalidArgument, ModelLoadCanceled, RuntimeException
+from ort_core.ir.graph import Graph, Model, Node, SparseWeight, Value
+from ort_core.ir.passes import Level, PassContext
+from ort_core.ir.rewrite import check_invariants, release_weights
+from ort_core.ir.tensors import ArrayWeight, WeightRef
+from ort_core.ir.types import TensorType, ValueType, describe
+from ort_core.metadata import ModelMetadata, metadata_of
+from ort_core.partition.assign import assign
+from ort_core.partition.claims import Assignment
+from ort_core.partition.compile import CompiledGraph, CompileFailed, CompileSettings, ControlFlow, compile_graph
+from ort_core.providers.spec import Kernel, Partition, Provider, SessionEnv
+from ort_core.run.runnable import Runnable
+from ort_core.values import RuntimeValue, SparseValue
+
+if TYPE_CHECKING:
+    from ort_core.options import SessionOptions
+
+T = TypeVar("T")
+
+logger = logging.getLogger("ort_core.build")
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """An input or output as the model declares it."""
+
+    name: str
+    type: ValueType | None
+
+
+@dataclass(slots=True)
+class BuiltModel:
+    """The result of session creation.
+
+    Attributes:
+        inputs: what must be fed.
+        overridable: initializers that a feed may replace.
+        defaults: their values, by name.
+        assignment: who runs what, for explanations.
+        failures: providers that could not claim or compile, with the exception.
+    """
+
+    runnable: Runnable
+    compiled: CompiledGraph
+    inputs: tuple[Interface, ...]
+    overridable: tuple[Interface, ...]
+    outputs: tuple[Interface, ...]
+    defaults: dict[str, RuntimeValue]
+    metadata: ModelMetadata
+    assignment: Assignment
+    failures: dict[str, Exception] = field(default_factory=dict)
+
+
+class Context:
+    """The `CompileContext` of a session."""
+
+    def __init__(self, env: SessionEnv, cancelled: ctypes.c_uint32) -> None:
+        self.env = env
+        self._cancelled = cancelled
+        self._arrays: weakref.WeakValueDictionary[int, np.ndarray] = weakref.WeakValueDictionary()
+        self._prepacked: dict[tuple[int, str], Any] = {}
+
+    def constant(self, value: Value) -> RuntimeValue:
+        """A constant as a host value; equal constants share one array as long as anybody holds it."""
+        const = value.const
+        if isinstance(const, WeightRef):
+            array = self._arrays.get(id(const))
+            if array is None:
+                array = self._arrays[id(const)] = const.array()
+            return array
+        if isinstance(const, SparseWeight):
+            return SparseValue("coo", const.shape, const.values.array(), (const.indices.array(),))
+        raise RuntimeException(f"constant '{value.name}' has no data")
+
+    def prepack(self, weight: WeightRef, layout: str, make: Callable[[], T]) -> T:
+        """`make()`, once for each weight and layout of the session."""
+        key = (id(weight), layout)
+        if key not in self._prepacked:
+            self._prepacked[key] = make()
+        result: T = self._prepacked[key]
+        return result
+
+    def kernel(self, node: Node) -> Kernel | None:
+        """The registered kernel of a custom operator; none are registered."""
+        return None
+
+    def check(self) -> None:
+        """Raises ModelLoadCanceled when loading is to stop."""
+        if self._cancelled.value:
+            raise ModelLoadCanceled(
+                "loading was cancelled through SessionOptions.set_load_cancellation_flag. Reset the flag to load again."
+            )
+
+
+def build(
+    source: Any,
+    options: SessionOptions,
+    providers: list[Provider],
+    fallback: Provider | None,
+    env: SessionEnv,
+    *,
+    disabled_passes: Collection[str] = (),
+    on_failure: Callable[[Provider, Exception], None],
+) -> BuiltModel:
+    """Loads, optimises, partitions and compiles a model.
+
+    Args:
+        providers: in priority order; one that fails is reported to `on_failure` (which may raise) and left out.
+        fallback: takes the nodes that nobody else claims; None makes such nodes an error.
+    """
+    from ort_core.infer.shapes import infer_types
+    from ort_core.load.save import save_model
+    from ort_core.optimize.pipeline import optimize, run_passes
+
+    context = Context(env, options.load_cancelled)
+    context.check()
+    model = load(source, options)
+    context.check()
+    infer_types(model)
+    interface = _interface(model)
+    level = Level(options.graph_optimization_level)
+    passes = _pass_context(model, env)
+    optimize(model, level, passes, disabled=disabled_passes)
+    context.check()
+    if options.optimized_model_filepath:
+        save_model(model, options.optimized_model_filepath)
+    dump("optimize", model.graph)
+    active = list(providers)
+    failures: dict[str, Exception] = {}
+    while True:
+        assignment = assign(model, active, fallback=fallback, retype=infer_types)
+        for name, error in assignment.failures.items():
+            _drop(name, error, active, failures, on_failure)
+        if assignment.failures:
+            continue
+        settings = CompileSettings(
+            model.opset_imports,
+            level,
+            passes,
+            context,
+            functools.partial(_run_provider_passes, level, passes, run_passes),
+        )
+        try:
+            compiled = compile_graph(model.graph, assignment, settings)
+        except CompileFailed as error:
+            _drop(error.provider, error, active, failures, on_failure)
+            continue
+        break
+    runnable = Runnable(compiled, _plan_constants(compiled, context))
+    default_plan = runnable.plan(runnable.all_on_host)
+    dump("plan", default_plan)
+    defaults = {v.name: context.constant(v) for v in model.graph.inputs if v.const is not None}
+    for graph in model.graphs():
+        release_weights(graph)
+    return BuiltModel(runnable, compiled, *interface, defaults, metadata_of(model), assignment, failures=failures)
+
+
+def load(source: Any, options: SessionOptions) -> Model:
+    """Loads a model, brings it to the common opset and applies the options that change what is loaded."""
+    from ort_core.infer.dimensions import override_dimensions
+    from ort_core.load.onnx_model import load_model
+    from ort_core.load.opset import normalize_opset
+    from ort_core.providers import hooks
+
+    model = hooks.load_model(source)
+    if model is None:
+        root = options.config.get("session.model_external_initializers_file_folder_path") or None
+        model = load_model(source, external_root=root, external_files=options.external_files)
+    model = normalize_opset(model)
+    for name, value in options.initializers.items():
+        _replace_initializer(model.graph, name, value.numpy())
+    override_dimensions(model, options.free_dimensions_by_name, options.free_dimensions_by_denotation)
+    return model
+
+
+def dump(stage: str, what: Any) -> None:
+    """Logs the text of a stage if `ORT_CORE_DUMP` names it."""
+    if stage in os.environ.get("ORT_CORE_DUMP", "").split(","):
+        logger.warning("%s:\n%s", stage, what.dump())
+
+
+def _interface(model: Model) -> tuple[tuple[Interface, ...], tuple[Interface, ...], tuple[Interface, ...]]:
+    graph = model.graph
+    return (
+        tuple(Interface(v.name, v.type) for v in graph.inputs if v.const is None),
+        tuple(Interface(v.name, v.type) for v in graph.inputs if v.const is not None),
+        tuple(Interface(name, v.type) for name, v in zip(graph.output_names, graph.outputs, strict=True)),
+    )
+
+
+def _pass_context(model: Model, env: SessionEnv) -> PassContext:
+    from ort_core.reference_ops import evaluate
+
+    return PassContext(
+        lambda node, inputs: evaluate(node, inputs, model.opset_imports), env.limits.fold_bytes, model.opset_imports
+    )
+
+
+def _run_provider_passes(
+    level: Level, passes: PassContext, run_passes: Any, partition: Partition, provider: Provider
+) -> None:
+    own = provider.passes(level)
+    if own:
+        run_passes(partition.graph, own, passes)
+        if os.environ.get("ORT_CORE_DEBUG"):
+            check_invariants(Model(partition.graph, dict(partition.opsets)))
+    dump("partition", partition.graph)
+
+
+def _drop(
+    name: str,
+    error: Exception,
+    active: list[Provider],
+    failures: dict[str, Exception],
+    on_failure: Callable[[Provider, Exception], None],
+) -> None:
+    provider = next((p for p in active if p.name == name), None)
+    if provider is None:
+        raise error
+    active.remove(provider)
+    failures[name] = error
+    on_failure(provider, error)
+
+
+def _plan_constants(compiled: CompiledGraph, context: Context) -> Callable[[Value], RuntimeValue]:
+    """Reads every constant that a plan may need, before the weights are released."""
+    values: dict[Value, RuntimeValue] = {}
+
+    def visit(item: CompiledGraph) -> None:
+        wanted = list(item.graph.outputs)
+        for part in item.items:
+            if isinstance(part, ControlFlow):
+                wanted += [v for v in part.node.inputs if v is not None]
+                for body in part.bodies.values():
+                    visit(body)
+            else:
+                wanted += part.inputs
+        values.update({v: context.constant(v) for v in wanted if v.is_constant and v not in values})
+
+    visit(compiled)
+    return values.__getitem__
+
+
+def _replace_initializer(graph: Graph, name: str, array: np.ndarray) -> None:
+    value = graph.initializers.get(name)
+    if value is None:
+        raise InvalidArgument(
+            f"SessionOptions names the initializer '{name}', which the model does not have. It has: "
+            f"{', '.join(list(graph.initializers)[:8])}"
+        )
+    weight = ArrayWeight(array)
+    given = TensorType(weight.element, weight.shape)
+    if value.type is not None and value.type != given:
+        raise InvalidArgument(
+            f"the value given for initializer '{name}' is {describe(given)}, the model has {describe(value.type)}"
+        )
+    value.const = weight
+
+
+def session_env(options: SessionOptions, log: logging.Logger, config: Mapping[str, str]) -> SessionEnv:
+    """What providers may know of a session."""
+    from ort_core.enums import ExecutionMode
+    from ort_core.providers.spec import Limits, ThreadPolicy
+
+    return SessionEnv(
+        config=config,
+        threads=ThreadPolicy(
+            intra_op=options.intra_op_num_threads,
+            inter_op=options.inter_op_num_threads,
+            spin=config.get("session.intra_op.allow_spinning", "1") != "0",
+            parallel=options.execution_mode is ExecutionMode.ORT_PARALLEL,
+        ),
+        limits=Limits(),
+        use_arena=options.enable_cpu_mem_arena,
+        use_mem_pattern=options.enable_mem_pattern,
+        use_mem_reuse=options.enable_mem_reuse,
+        deterministic=options.use_deterministic_compute,
+        logger=log,
+    )

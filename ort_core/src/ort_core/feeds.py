@@ -1,0 +1,140 @@
+"""Checking what is fed against what the model declares."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ort_core.errors import InvalidArgument
+from ort_core.ir.shapes import format_shape
+from ort_core.ir.types import TensorType, ValueType, describe
+from ort_core.ort_value import to_runtime_value
+from ort_core.values import DeviceTensor, RuntimeValue
+
+_MISSING = object()
+
+
+class _Input:
+    """One input with what a quick check needs."""
+
+    __slots__ = ("dtype", "fixed", "name", "rank", "symbols", "type")
+
+    def __init__(self, name: str, type_: ValueType | None) -> None:
+        self.name = name
+        self.type = type_
+        shape = type_.shape if isinstance(type_, TensorType) else None
+        self.dtype = type_.element.dtype if isinstance(type_, TensorType) else None
+        self.rank = None if shape is None else len(shape)
+        self.fixed = tuple((axis, d) for axis, d in enumerate(shape or ()) if isinstance(d, int))
+        self.symbols = tuple((axis, d) for axis, d in enumerate(shape or ()) if isinstance(d, str) and d)
+
+
+class FeedChecker:
+    """Turns an `input_feed` into the list of values that a plan takes.
+
+    Args:
+        required: name and type of each input without default.
+        overridable: name, type and default of each overridable initializer; they follow the required inputs.
+        order: the names in the order in which the plan takes them.
+        strict: whether symbolic dimensions that disagree are an error rather than a warning.
+    """
+
+    def __init__(
+        self,
+        required: Sequence[tuple[str, ValueType | None]],
+        overridable: Sequence[tuple[str, ValueType | None]],
+        defaults: Mapping[str, RuntimeValue],
+        order: Sequence[str],
+        *,
+        strict: bool,
+        logger: logging.Logger,
+    ) -> None:
+        known = {name: _Input(name, type_) for name, type_ in (*required, *overridable)}
+        self._inputs = tuple(known[name] for name in order)
+        self._required = [name for name, _ in required]
+        self._defaults = dict(defaults)
+        self._names = frozenset(known)
+        self._has_symbols = sum(len(i.symbols) for i in self._inputs) > 1
+        self._strict = strict
+        self._logger = logger
+        self._warned: set[str] = set()
+
+    def collect(self, feed: Mapping[str, Any]) -> list[RuntimeValue]:
+        """The values in the plan's order.
+
+        Raises:
+            InvalidArgument: an input is missing or unknown, or has a wrong type, rank or fixed dimension.
+        """
+        values: list[RuntimeValue] = []
+        used = 0
+        for spec in self._inputs:
+            value = feed.get(spec.name, _MISSING)
+            if value is _MISSING:
+                values.append(self._default(spec.name, feed))
+                continue
+            used += 1
+            if (
+                value.__class__ is not np.ndarray
+                or value.dtype is not spec.dtype
+                or not value.flags.c_contiguous
+                or spec.dtype.kind == "O"
+            ):
+                value = to_runtime_value(value, spec.type, spec.name)
+            if spec.rank is not None and isinstance(value, np.ndarray | DeviceTensor):
+                self._check_shape(spec, value.shape)
+            values.append(value)
+        if used != len(feed):
+            unknown = [name for name in feed if name not in self._names]
+            raise InvalidArgument(f"Invalid input name: {unknown[0]}. The model's inputs are: {self._signature()}.")
+        if self._has_symbols:
+            self._check_symbols(values)
+        return values
+
+    def _default(self, name: str, feed: Mapping[str, Any]) -> RuntimeValue:
+        if name in self._defaults:
+            return self._defaults[name]
+        missing = [n for n in self._required if n not in feed]
+        raise InvalidArgument(
+            f"Required inputs ({missing}) are missing from input feed ({list(feed)}). The model's inputs are: "
+            f"{self._signature()}."
+        )
+
+    def _signature(self) -> str:
+        return ", ".join(f"{i.name}: {describe(i.type)}" for i in self._inputs)
+
+    def _check_shape(self, spec: _Input, shape: tuple[int, ...]) -> None:
+        if len(shape) != spec.rank:
+            raise InvalidArgument(
+                f"Invalid rank for input: {spec.name} Got: {len(shape)} Expected: {spec.rank}. Got shape "
+                f"{format_shape(shape)}, expected {describe(spec.type)}. Reshape the array, or fix the model."
+            )
+        for axis, size in spec.fixed:
+            if shape[axis] != size:
+                wrong = "\n".join(f" index: {a} Got: {shape[a]} Expected: {s}" for a, s in spec.fixed if shape[a] != s)
+                raise InvalidArgument(
+                    f"Got invalid dimensions for input: {spec.name} for the following indices\n{wrong}\n"
+                    f"Got shape {format_shape(shape)}, expected {describe(spec.type)}. Fix the input or the model."
+                )
+
+    def _check_symbols(self, values: Sequence[RuntimeValue]) -> None:
+        sizes: dict[str, tuple[int, str]] = {}
+        for spec, value in zip(self._inputs, values, strict=True):
+            shape = getattr(value, "shape", ())
+            for axis, symbol in spec.symbols:
+                size, name = sizes.setdefault(symbol, (shape[axis], spec.name))
+                if size != shape[axis]:
+                    self._disagree(symbol, name, size, spec.name, shape[axis])
+
+    def _disagree(self, symbol: str, first: str, size: int, second: str, other: int) -> None:
+        message = (
+            f"dimension '{symbol}' is {size} in input '{first}' and {other} in input '{second}'. The model declares them "
+            "equal: feed arrays that agree, or correct the model's dimension names."
+        )
+        if self._strict:
+            raise InvalidArgument(message)
+        if symbol not in self._warned:
+            self._warned.add(symbol)
+            self._logger.warning("%s", message)

@@ -1,0 +1,164 @@
+"""Type and shape inference of a whole model."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from ort_core.errors import InvalidGraph
+from ort_core.infer.check import check_nodes, is_onnx_operator
+from ort_core.infer.custom import CustomInference, CustomRun
+from ort_core.infer.failures import explain_failure, run_onnx
+from ort_core.infer.skeleton import Skeleton, without_shapes
+from ort_core.ir.graph import Model, Node, Value
+from ort_core.ir.shapes import compatible, merge_shapes
+from ort_core.ir.types import TensorType, ValueType, describe
+
+logger = logging.getLogger("ort_core.infer")
+
+
+def infer_types(model: Model, custom: CustomInference | None = None, *, declared: bool = True) -> bool:
+    """Infers the types of all values of the main graph and its subgraphs, by `onnx.shape_inference` with data propagation.
+
+    Sizes that the file declares for node outputs are not kept unless inference confirms them, since nothing checks them
+    when the model runs: what remains in `Value.type` follows from the inputs. Nodes that ONNX does not know get their
+    types from `custom`; without a function they keep the declared type with unknown sizes. Calls of model-local
+    functions are inferred through their bodies; the bodies themselves get no types.
+
+    Args:
+        custom: inference functions by domain and operator.
+        declared: whether the types of node outputs are what the file declares, to be checked; False in later calls,
+            when they were inferred already and can only become more precise.
+
+    Returns:
+        Whether any type became known or more precise.
+
+    Raises:
+        InvalidGraph: a node does not fit its operator's schema, or a declared element type is wrong.
+        Fail: types or shapes of a node contradict each other.
+    """
+    custom = custom or {}
+    functions = {key[:2] for key in model.functions}
+
+    def is_custom(node: Node) -> bool:
+        key = (node.domain, node.op_type)
+        return key not in functions and not is_onnx_operator(node.op_type, node.domain)
+
+    before = {value: value.type for value in _computed_values(model)}
+    if declared:
+        check_nodes(model, custom)
+        for value, type_ in before.items():
+            keep = value.producer is not None and is_custom(value.producer)
+            value.type = _unconfirmed(type_) if keep else None
+    try:
+        found = _infer(model, is_custom, custom)
+    except BaseException:
+        for value, type_ in before.items():
+            value.type = type_
+        raise
+    for value, type_ in before.items():
+        if declared:
+            value.type = _settle(value, type_, found.get(value))
+        else:
+            value.type = _more_precise(found.get(value), type_)
+    return any(value.type != type_ for value, type_ in before.items())
+
+
+def merge_interface(value_name: str, declared: ValueType | None, inferred: ValueType | None) -> ValueType | None:
+    """The type of a graph output as ONNX Runtime reports it: declared sizes and names, unless inference contradicts.
+
+    Dimensions that differ become unknown, and so does a rank that differs, each with a warning.
+    """
+    if declared is None or inferred is None or not isinstance(declared, TensorType):
+        return inferred if declared is None else declared
+    shape = inferred.shape if isinstance(inferred, TensorType) else None
+    if compatible(declared.shape, shape):
+        return replace(declared, shape=merge_shapes(declared.shape, shape))
+    logger.warning(
+        "output '%s' is declared as %s, but inference gives %s; the dimensions that differ count as unknown. "
+        "Correct the declaration.",
+        value_name,
+        describe(declared),
+        describe(inferred),
+    )
+    if declared.shape is None or shape is None or len(declared.shape) != len(shape):
+        return replace(declared, shape=None)
+    return replace(
+        declared,
+        shape=tuple(
+            None if isinstance(d, int) and isinstance(i, int) and d != i else d
+            for d, i in zip(declared.shape, shape, strict=True)
+        ),
+    )
+
+
+def _infer(model: Model, is_custom: Callable[[Node], bool], custom: CustomInference) -> dict[Value, ValueType]:
+    skeleton = Skeleton(model, is_custom)
+    run = CustomRun(skeleton.custom, custom)
+    try:
+        with run:
+            found = skeleton.read(run_onnx(skeleton, strict=True))
+    except InvalidGraph:
+        raise
+    except Exception as error:
+        if run.error is not None:
+            raise run.error from None
+        found = explain_failure(model, is_custom, custom, error)
+    if run.error is not None:
+        raise run.error
+    return found
+
+
+def _computed_values(model: Model) -> Iterator[Value]:
+    for graph in model.graph.graphs():
+        if graph is not model.graph:
+            yield from graph.inputs
+        for node in graph.nodes:
+            for value in node.outputs:
+                if value is not None:
+                    yield value
+
+
+def _unconfirmed(type_: ValueType | None) -> ValueType | None:
+    """What is believed of a declared type that no inference can confirm."""
+    if isinstance(type_, TensorType) and type_.shape is not None:
+        return replace(type_, shape=tuple(None if isinstance(d, int) else d for d in type_.shape))
+    return without_shapes(type_)
+
+
+def _settle(value: Value, declared: ValueType | None, found: ValueType | None) -> ValueType | None:
+    """The type of a value from what the file declares and what inference found."""
+    if found is None:
+        return value.type if value.type is not None else without_shapes(declared)
+    if declared is None or declared == found:
+        return found
+    if str(declared) != str(found):
+        producer = value.producer
+        where = (
+            f"input '{value.name}' of a subgraph" if producer is None else f"{producer.where()}, output '{value.name}'"
+        )
+        raise InvalidGraph(
+            f"{where}: the model declares {declared}, but inference gives {found}. "
+            "Correct the declaration in value_info or the graph's outputs, or insert a Cast."
+        )
+    if (
+        isinstance(declared, TensorType)
+        and isinstance(found, TensorType)
+        and not compatible(declared.shape, found.shape)
+    ):
+        logger.warning(
+            "'%s' is declared as %s, but inference gives %s, which is used. Correct or remove the declaration.",
+            value.name,
+            describe(declared),
+            describe(found),
+        )
+    return found
+
+
+def _more_precise(found: ValueType | None, known: ValueType | None) -> ValueType | None:
+    if found is None or known is None or found == known:
+        return known if found is None else found
+    if isinstance(found, TensorType) and isinstance(known, TensorType):
+        return replace(known, shape=merge_shapes(known.shape, found.shape))
+    return known

@@ -1,0 +1,104 @@
+"""Claims: asking providers in priority order which nodes they take, bodies of control flow first."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ort_core.errors import EPFail
+from ort_core.ir.graph import Graph, Node
+from ort_core.providers.spec import Claim, Decline, GraphView, Provider
+
+logger = logging.getLogger("ort_core.partition")
+
+CONTROL_FLOW = frozenset({"If", "Loop", "Scan"})
+"""Operators of the ONNX domain that the core runs itself when no provider takes them whole."""
+
+
+@dataclass(slots=True)
+class Assignment:
+    """Who runs what.
+
+    Attributes:
+        claims: the claim that each claimed node belongs to, with the provider; a node inside a control-flow body that its
+            provider took whole belongs to the claim of the body's own nodes.
+        declines: for each node, provider name and reason, in the order in which providers were asked.
+        failures: providers that raised while claiming, with the exception; nothing is assigned to them.
+    """
+
+    claims: dict[Node, tuple[Provider, Claim]] = field(default_factory=dict)
+    declines: dict[Node, list[tuple[str, str]]] = field(default_factory=dict)
+    failures: dict[str, Exception] = field(default_factory=dict)
+
+    def provider_of(self, node: Node) -> Provider | None:
+        """The provider of a node; None when the core runs it."""
+        entry = self.claims.get(node)
+        return None if entry is None else entry[0]
+
+    def decline(self, node: Node, provider: str, reason: str) -> None:
+        """Records why `provider` does not take `node`; a later reason replaces an earlier one."""
+        known = self.declines.setdefault(node, [])
+        known[:] = [entry for entry in known if entry[0] != provider]
+        known.append((provider, reason))
+
+
+def is_control_flow(node: Node) -> bool:
+    """Whether the core itself can run `node`."""
+    return node.domain == "" and node.op_type in CONTROL_FLOW
+
+
+def offer(graph: Graph, providers: Sequence[Provider], opsets: Mapping[str, int], result: Assignment) -> None:
+    """Offers the unclaimed nodes of `graph`, innermost bodies first, to each provider in turn."""
+    for node in graph.nodes:
+        for body in node.subgraphs:
+            offer(body, providers, opsets, result)
+    for provider in providers:
+        if provider.name in result.failures:
+            continue
+        nodes = tuple(n for n in graph.nodes if n not in result.claims)
+        if not nodes:
+            return
+        try:
+            answers = list(provider.claim(GraphView(nodes, graph, opsets)))
+            for answer in answers:
+                _accept(answer, provider, set(nodes), result)
+        except Exception as error:
+            result.failures[provider.name] = error
+            withdraw(provider, result)
+            logger.warning("%s failed while claiming nodes and is not used: %s", provider.name, error)
+
+
+def withdraw(provider: Provider, result: Assignment) -> None:
+    """Forgets every claim of `provider`."""
+    for node in [n for n, (owner, _) in result.claims.items() if owner is provider]:
+        del result.claims[node]
+
+
+def _accept(answer: Claim | Decline, provider: Provider, offered: set[Node], result: Assignment) -> None:
+    if isinstance(answer, Decline):
+        result.decline(answer.node, provider.name, answer.reason)
+        return
+    if stray := [n for n in answer.nodes if n not in offered]:
+        raise EPFail(
+            f"{provider.name} claimed {stray[0]}, which it was not offered. Claim only nodes of GraphView.nodes, each once."
+        )
+    for node in answer.nodes:
+        reason = _body_reason(node, provider, result)
+        if reason is not None:
+            result.decline(node, provider.name, reason)
+    kept = tuple(n for n in answer.nodes if _body_reason(n, provider, result) is None)
+    claim = answer if len(kept) == len(answer.nodes) else Claim(kept, answer.meta)
+    for node in kept:
+        result.claims[node] = (provider, claim)
+        offered.discard(node)
+
+
+def _body_reason(node: Node, provider: Provider, result: Assignment) -> str | None:
+    """Why `provider` may not take a control-flow node whole."""
+    for body in node.subgraphs:
+        for inner in body.walk():
+            if result.provider_of(inner) is not provider:
+                owner = result.provider_of(inner)
+                return f"its body's {inner} runs on {owner.name if owner else 'the core'}"
+    return None

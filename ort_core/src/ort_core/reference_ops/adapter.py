@@ -1,0 +1,164 @@
+"""Runs single nodes: with a kernel of ours where there is one, otherwise with the operator of `onnx.reference`."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from ort_core.errors import InvalidGraph, OrtError, OutOfMemory, RuntimeException
+from ort_core.errors import NotImplemented as NotImplementedByReference
+from ort_core.ir.graph import Node
+from ort_core.ir.types import TensorType, describe
+from ort_core.providers.kernel import KernelSpec, collect_kernels
+from ort_core.reference_ops.exact import exact
+from ort_core.reference_ops.onnx_ops import DOMAINS, find_class, find_schema, make_run
+from ort_core.values import RuntimeValue, type_of
+
+if TYPE_CHECKING:
+    from ort_core.providers.spec import CompileContext
+
+PROVIDER = "ReferenceExecutionProvider"
+
+
+@functools.cache
+def own_kernels() -> Mapping[tuple[str, str], KernelSpec]:
+    """The kernels that take the place of `onnx.reference`, by (domain, op_type)."""
+    return collect_kernels([importlib.import_module("ort_core.reference_ops.kernels")])
+
+
+def supports(node: Node, opsets: Mapping[str, int]) -> str | None:
+    """Why `node` cannot be bound, or None if it can.
+
+    Control flow and operators that exist only as a function body are declined: the core runs the one and expands the other.
+    """
+    if any(True for _ in node.subgraphs):
+        return "operators with subgraphs are run by the core"
+    if node.overload:
+        return f"overload '{node.overload}' names a function of the model"
+    if unbound := next((name for name, a in node.attributes.items() if a.ref), None):
+        return f"attribute '{unbound}' refers to an attribute of a function"
+    if spec := own_kernels().get((node.domain, node.op_type)):
+        return spec.decline_reason(node, None)
+    if node.domain not in DOMAINS:
+        return f"domain '{node.domain}' is unknown to onnx.reference"
+    opset = opsets.get(node.domain, 1)
+    if find_class(node.op_type, node.domain, opset) is not None:
+        return None
+    schema = find_schema(node.op_type, node.domain, opset)
+    if schema is None:
+        return f"{node.label} does not exist in opset {opset}"
+    if schema.has_function or schema.has_context_dependent_function:
+        return f"{node.label} is a function: the core expands its body"
+    return f"onnx.reference does not implement {node.label}"
+
+
+def bind(
+    node: Node, opsets: Mapping[str, int], ctx: CompileContext | None = None
+) -> Callable[..., tuple[RuntimeValue, ...]]:
+    """The computation of one node: called with its inputs (None for an absent one), it returns its outputs.
+
+    Inputs are never written; outputs may be views of inputs. The caller silences numpy's floating-point warnings
+    (`np.errstate`) for all nodes of a run at once.
+
+    Raises:
+        NotImplemented: `supports` gives a reason.
+        InvalidGraph: the attributes do not make sense.
+        RuntimeException: from the returned callable, when the operator fails.
+    """
+    call = bind_kernel(node, opsets, ctx)
+    if len(node.outputs) != 1:
+        return cast("Callable[..., tuple[RuntimeValue, ...]]", call)
+    return lambda *inputs: (call(*inputs),)
+
+
+def bind_kernel(
+    node: Node, opsets: Mapping[str, int], ctx: CompileContext | None = None
+) -> Callable[..., RuntimeValue | tuple[RuntimeValue, ...]]:
+    """As `bind`, but a node with one output returns it bare, as the executable of kernel providers likes it."""
+    reason = supports(node, opsets)
+    if reason is not None:
+        raise NotImplementedByReference(
+            f"{PROVIDER} has no kernel for {node.where()}: {reason}. Add a provider that implements it."
+        )
+    try:
+        run = _make_run(node, opsets, ctx)
+    except OrtError:
+        raise
+    except Exception as error:
+        raise InvalidGraph(
+            f"{node.where()} cannot be prepared on {PROVIDER}: {error}. Check its attributes: {sorted(node.attributes)}."
+        ) from error
+    if len(node.outputs) == 1:
+        return _single(node, run)
+    return _several(node, run)
+
+
+def _make_run(node: Node, opsets: Mapping[str, int], ctx: CompileContext | None) -> Callable[..., Any]:
+    spec = own_kernels().get((node.domain, node.op_type))
+    if spec is not None:
+        return spec.bind(node, cast("CompileContext", ctx)).call
+    op_class = find_class(node.op_type, node.domain, opsets.get(node.domain, 1))
+    if op_class is None:
+        raise NotImplementedByReference(f"{PROVIDER} has no kernel for {node.where()}")
+    return make_run(node, op_class, opsets)
+
+
+def _single(node: Node, run: Callable[..., Any]) -> Callable[..., RuntimeValue]:
+    type_ = node.outputs[0].type if node.outputs[0] is not None else None
+    dtype = type_.element.dtype if isinstance(type_, TensorType) else None
+    ndarray = np.ndarray
+
+    def call(*inputs: RuntimeValue) -> RuntimeValue:
+        try:
+            result = run(*inputs)
+            if result.__class__ is tuple:
+                result = result[0]
+            if result.__class__ is ndarray and result.dtype is dtype and result.flags.c_contiguous:
+                return result
+            return exact(result, type_)
+        except Exception as error:
+            raise _failure(node, inputs, error) from error
+
+    return call
+
+
+def _several(node: Node, run: Callable[..., Any]) -> Callable[..., tuple[RuntimeValue, ...]]:
+    types = tuple(v.type if v is not None else None for v in node.outputs)
+    wanted = tuple(v is not None for v in node.outputs)
+
+    def call(*inputs: RuntimeValue) -> tuple[RuntimeValue, ...]:
+        try:
+            results = run(*inputs)
+            if not isinstance(results, tuple):
+                results = (results,)
+            if len(results) < len(types):
+                raise ValueError(f"got {len(results)} outputs, the node has {len(types)}")
+            return tuple(
+                exact(r, t) if want else None for r, t, want in zip(results, types, wanted, strict=False)
+            )
+        except Exception as error:
+            raise _failure(node, inputs, error) from error
+
+    return call
+
+
+def _failure(node: Node, inputs: Sequence[RuntimeValue], error: Exception) -> OrtError:
+    shown = ", ".join(_describe(v) for v in inputs)
+    place = f"{node.where()} failed on {PROVIDER} with inputs ({shown})"
+    if isinstance(error, MemoryError):
+        return OutOfMemory(f"{place}: {error}. Make the inputs smaller, or free memory.")
+    what = str(error) if isinstance(error, OrtError) else f"{type(error).__name__}: {error}"
+    if isinstance(error, NotImplementedError):
+        return NotImplementedByReference(f"{place}: {what}. Run the node on another provider.")
+    return RuntimeException(f"{place}: {what}. Check the types, shapes and values of its inputs against the operator.")
+
+
+def _describe(value: RuntimeValue) -> str:
+    if value is None:
+        return "absent"
+    type_ = type_of(value)
+    return type(value).__name__ if type_ is None else describe(type_)

@@ -1,0 +1,230 @@
+"""Convolutions: Conv, ConvInteger, ConvTranspose, Col2Im."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from ort_core.providers.kernel import kernel
+from ort_core.reference_ops.kernels.numerics import widen
+from ort_core.reference_ops.kernels.windows import pad_spatial, sliding_axes, window_taps, window_view
+
+
+@kernel("Conv")
+def conv(
+    x: np.ndarray,
+    w: np.ndarray,
+    b: np.ndarray | None = None,
+    *,
+    auto_pad: str = "NOTSET",
+    dilations: Sequence[int] | None = None,
+    group: int = 1,
+    kernel_shape: Sequence[int] | None = None,
+    pads: Sequence[int] | None = None,
+    strides: Sequence[int] | None = None,
+) -> np.ndarray:
+    """Y[n, m] = B[m] + sum over c, k of W[m, c, k] * X[n, c, k + position].
+
+    X [N, C, *spatial], W [M, C / group, *kernel], B [M]. Source: ONNX Conv.
+    """
+    y = convolve(widen(x), widen(w), group, kernel_shape, strides, dilations, pads, auto_pad)
+    if b is not None:
+        y += b.reshape(1, -1, *(1,) * (y.ndim - 2))
+    return y.astype(x.dtype, copy=False)
+
+
+def convolve(
+    x: np.ndarray,
+    w: np.ndarray,
+    group: int,
+    kernel_shape: Sequence[int] | None,
+    strides: Sequence[int] | None,
+    dilations: Sequence[int] | None,
+    pads: Sequence[int] | None,
+    auto_pad: str,
+) -> np.ndarray:
+    """The convolution of `x` [N, C, *spatial] with `w` [M, C / group, *kernel], in new memory.
+
+    Raises:
+        ValueError: shapes and attributes do not fit.
+    """
+    if x.ndim < 3 or w.ndim != x.ndim:
+        raise ValueError(f"X and W must have the same rank of at least 3, got shapes {x.shape} and {w.shape}")
+    if kernel_shape is not None and tuple(kernel_shape) != w.shape[2:]:
+        raise ValueError(f"kernel_shape is {tuple(kernel_shape)}, W has {w.shape[2:]}")
+    if group < 1 or x.shape[1] != w.shape[1] * group or w.shape[0] % group:
+        raise ValueError(f"X of shape {x.shape} and W of shape {w.shape} do not fit {group} groups")
+    axes = sliding_axes(x.shape[2:], w.shape[2:], strides, dilations, pads, auto_pad)
+    n, m = x.shape[0], w.shape[0]
+    out = tuple(a.out for a in axes)
+    padded = pad_spatial(x, axes)
+    if w.shape[1] == 1 and group > 1:
+        return _depthwise(padded, w, list(window_taps(axes)), out)
+    columns = window_view(padded, axes)
+    weights = w.reshape(group, m // group, -1)
+    y = np.empty((n, group, m // group, math.prod(out)), np.result_type(x, w))
+    for i in range(n):
+        np.matmul(weights, columns[i].reshape(group, weights.shape[2], -1), out=y[i])
+    return y.reshape(n, m, *out)
+
+
+def _depthwise(
+    padded: np.ndarray, w: np.ndarray, taps: list[tuple[tuple[int, ...], tuple[slice, ...]]], out: tuple[int, ...]
+) -> np.ndarray:
+    n, channels = padded.shape[:2]
+    multiplier = w.shape[0] // channels
+    y = np.zeros((n, channels, multiplier, *out), np.result_type(padded, w))
+    weights = w.reshape(channels, multiplier, *w.shape[2:])
+    for position, region in taps:
+        factor = weights[(..., *position)].reshape(channels, multiplier, *(1,) * len(out))
+        y += padded[(..., *region)][:, :, None] * factor
+    return y.reshape(n, -1, *out)
+
+
+@kernel("ConvInteger")
+def conv_integer(
+    x: np.ndarray,
+    w: np.ndarray,
+    x_zero_point: np.ndarray | None = None,
+    w_zero_point: np.ndarray | None = None,
+    *,
+    auto_pad: str = "NOTSET",
+    dilations: Sequence[int] | None = None,
+    group: int = 1,
+    kernel_shape: Sequence[int] | None = None,
+    pads: Sequence[int] | None = None,
+    strides: Sequence[int] | None = None,
+) -> np.ndarray:
+    """Conv of 8-bit X and W less their zero points, as int32. Source: ONNX ConvInteger."""
+    shifted_x = shift(x, x_zero_point, per_output=False)
+    shifted_w = shift(w, w_zero_point, per_output=True)
+    y = convolve(shifted_x, shifted_w, group, kernel_shape, strides, dilations, pads, auto_pad)
+    return y.astype(np.int64).astype(np.int32)
+
+
+def shift(x: np.ndarray, zero_point: np.ndarray | None, *, per_output: bool) -> np.ndarray:
+    """`x` less its zero point (one, or one for each output channel) as float64, which is exact for 8-bit sums."""
+    shifted = x.astype(np.float64)
+    if zero_point is not None:
+        point = zero_point.astype(np.float64)
+        if per_output and point.size > 1:
+            point = point.reshape(-1, *(1,) * (x.ndim - 1))
+        shifted -= point
+    return shifted
+
+
+@kernel("ConvTranspose")
+def conv_transpose(
+    x: np.ndarray,
+    w: np.ndarray,
+    b: np.ndarray | None = None,
+    *,
+    auto_pad: str = "NOTSET",
+    dilations: Sequence[int] | None = None,
+    group: int = 1,
+    kernel_shape: Sequence[int] | None = None,
+    output_padding: Sequence[int] | None = None,
+    output_shape: Sequence[int] | None = None,
+    pads: Sequence[int] | None = None,
+    strides: Sequence[int] | None = None,
+) -> np.ndarray:
+    """The gradient of Conv with respect to its input: X [N, C, *spatial], W [C, M / group, *kernel], B [M].
+
+    Source: ONNX ConvTranspose.
+    """
+    rank = x.ndim - 2
+    if rank < 1 or w.ndim != x.ndim or x.shape[1] != w.shape[0] or group < 1 or x.shape[1] % group:
+        raise ValueError(f"X of shape {x.shape} and W of shape {w.shape} do not fit {group} groups")
+    sizes, kernel_size = x.shape[2:], w.shape[2:]
+    if kernel_shape is not None and tuple(kernel_shape) != kernel_size:
+        raise ValueError(f"kernel_shape is {tuple(kernel_shape)}, W has {kernel_size}")
+    strides, dilations = strides or (1,) * rank, dilations or (1,) * rank
+    extra = output_padding or (0,) * rank
+    full = [
+        (sizes[i] - 1) * strides[i] + (kernel_size[i] - 1) * dilations[i] + 1 + extra[i] for i in range(rank)
+    ]
+    begin, out = _transposed_geometry(sizes, strides, full, pads, output_shape, auto_pad)
+    n, channels, m = x.shape[0], x.shape[1], w.shape[1]
+    weights = widen(w).reshape(group, channels // group, -1)
+    columns = np.matmul(weights.transpose(0, 2, 1), widen(x).reshape(n, group, channels // group, -1))
+    y = scatter_columns(
+        columns.reshape(n, group * m, *kernel_size, *sizes), strides, dilations, begin, out, kernel_size
+    )
+    if b is not None:
+        y += b.reshape(1, -1, *(1,) * rank)
+    return y.astype(x.dtype, copy=False)
+
+
+def _transposed_geometry(
+    sizes: Sequence[int],
+    strides: Sequence[int],
+    full: Sequence[int],
+    pads: Sequence[int] | None,
+    output_shape: Sequence[int] | None,
+    auto_pad: str,
+) -> tuple[list[int], list[int]]:
+    rank = len(sizes)
+    if output_shape is not None or auto_pad in ("SAME_UPPER", "SAME_LOWER"):
+        out = list(output_shape)[-rank:] if output_shape else [s * t for s, t in zip(sizes, strides, strict=True)]
+        total = [max(0, f - o) for f, o in zip(full, out, strict=True)]
+        return [t // 2 if auto_pad == "SAME_UPPER" else t - t // 2 for t in total], out
+    pads = pads if pads and auto_pad != "VALID" else (0,) * (2 * rank)
+    out = [full[i] - pads[i] - pads[i + rank] for i in range(rank)]
+    if min(out) < 1:
+        raise ValueError(f"pads {tuple(pads)} leave nothing of an output of {full}")
+    return list(pads[:rank]), out
+
+
+def scatter_columns(
+    columns: np.ndarray,
+    strides: Sequence[int],
+    dilations: Sequence[int],
+    begin: Sequence[int],
+    out: Sequence[int],
+    kernel_size: Sequence[int],
+) -> np.ndarray:
+    """Sums `columns` [N, C, *kernel, *positions] into images [N, C, *out], whose corner lies `begin` inside the padding."""
+    rank = len(out)
+    positions = columns.shape[2 + rank :]
+    extents = [
+        (positions[i] - 1) * strides[i] + (kernel_size[i] - 1) * dilations[i] + 1 for i in range(rank)
+    ]
+    low = [max(0, -begin[i]) for i in range(rank)]
+    buffer = np.zeros(
+        (*columns.shape[:2], *(low[i] + max(extents[i], begin[i] + out[i]) for i in range(rank))), columns.dtype
+    )
+    for position in itertools.product(*(range(k) for k in kernel_size)):
+        region = tuple(
+            slice(start := low[i] + position[i] * dilations[i], start + (positions[i] - 1) * strides[i] + 1, strides[i])
+            for i in range(rank)
+        )
+        buffer[(..., *region)] += columns[(slice(None), slice(None), *position)]
+    return buffer[(..., *(slice(low[i] + begin[i], low[i] + begin[i] + out[i]) for i in range(rank)))].copy()
+
+
+@kernel("Col2Im")
+def col2im(
+    data: np.ndarray,
+    image_shape: np.ndarray,
+    block_shape: np.ndarray,
+    *,
+    dilations: Sequence[int] | None = None,
+    pads: Sequence[int] | None = None,
+    strides: Sequence[int] | None = None,
+) -> np.ndarray:
+    """Sums the columns of blocks into images: data [N, C * prod(block), L] to [N, C, *image]. Source: ONNX Col2Im."""
+    image, block = [int(v) for v in image_shape], [int(v) for v in block_shape]
+    rank = len(image)
+    axes = sliding_axes(image, block, strides, dilations, pads, "NOTSET")
+    size = math.prod(block)
+    if data.ndim != 3 or data.shape[1] % size or data.shape[2] != math.prod(a.out for a in axes):
+        raise ValueError(
+            f"data of shape {data.shape} does not hold blocks {block} at {[a.out for a in axes]} positions of {image}"
+        )
+    columns = data.reshape(data.shape[0], data.shape[1] // size, *block, *(a.out for a in axes))
+    return scatter_columns(
+        columns, strides or (1,) * rank, dilations or (1,) * rank, [a.begin for a in axes], image, block
+    )

@@ -1,0 +1,35 @@
+"""Number formats in which kernels compute."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def is_narrow_float(dtype: np.dtype) -> bool:
+    """Whether a dtype is a float of at most 16 bits; those of ml_dtypes have kind V."""
+    return dtype.itemsize <= 2 and (dtype.kind == "f" or (dtype.kind == "V" and "float" in dtype.name))
+
+
+def widen(x: np.ndarray) -> np.ndarray:
+    """`x`, with floats of at most 16 bits as float32: sums lose too much in them, and BLAS has no such type."""
+    return x.astype(np.float32) if is_narrow_float(x.dtype) else x
+
+
+def axis_index(axis: int, rank: int) -> int:
+    """`axis` counted from the front.
+
+    Raises:
+        ValueError: there is no such axis.
+    """
+    if not -rank <= axis < rank:
+        raise ValueError(f"axis {axis} is out of range for rank {rank}")
+    return axis % rank if rank else 0
+
+
+def integer_matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """The matrix product of arrays of 8-bit integers less their zero points, as int32.
+
+    In float64, which is exact here and which BLAS multiplies; numpy has no fast product of integers.
+    """
+    product = np.matmul(a.astype(np.float64), b.astype(np.float64))
+    return product.astype(np.int64).astype(np.int32)

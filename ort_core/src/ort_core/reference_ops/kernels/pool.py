@@ -1,0 +1,148 @@
+"""Pooling: MaxPool, AveragePool, LpPool and the global pools."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ort_core.ir.graph import Node
+from ort_core.providers.kernel import kernel
+from ort_core.reference_ops.kernels.numerics import widen
+from ort_core.reference_ops.kernels.windows import Axis, pad_spatial, sliding_axes, window_taps
+
+
+@kernel("MaxPool")
+class MaxPool:
+    """Y = the maximum over each window of X [N, C, *spatial]; Indices int64 into the flat X. Source: ONNX MaxPool."""
+
+    def prepare(
+        self,
+        node: Node,
+        ctx: object,
+        *,
+        kernel_shape: Sequence[int],
+        auto_pad: str = "NOTSET",
+        ceil_mode: int = 0,
+        dilations: Sequence[int] | None = None,
+        pads: Sequence[int] | None = None,
+        storage_order: int = 0,
+        strides: Sequence[int] | None = None,
+    ) -> None:
+        """Keeps the attributes, and whether the node wants indices."""
+        self._geometry = (kernel_shape, strides, dilations, pads, auto_pad, ceil_mode)
+        self._column_major = bool(storage_order)
+        self._wants_indices = len(node.outputs) > 1 and node.outputs[1] is not None
+
+    def run(self, x: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Computes the pool."""
+        axes = sliding_axes(x.shape[2:], *self._geometry)
+        lowest = lowest_value(x.dtype)
+        padded = pad_spatial(x, axes, lowest)
+        shape = (*x.shape[:2], *(a.out for a in axes))
+        y = np.full(shape, lowest, x.dtype)
+        if not self._wants_indices:
+            for _, region in window_taps(axes):
+                np.maximum(y, padded[(..., *region)], out=y)
+            return (y,)
+        indices = np.full(shape, -1, np.int64)
+        for position, region in window_taps(axes):
+            candidate = padded[(..., *region)]
+            inside, index = _tap_index(position, axes, column_major=self._column_major)
+            better = inside & ((candidate > y) | (indices < 0))
+            np.copyto(y, candidate, where=better)
+            np.copyto(indices, index, where=better)
+        image = int(np.prod(x.shape[2:]))
+        offsets = np.arange(x.shape[0] * x.shape[1], dtype=np.int64) * image
+        indices += offsets.reshape(*x.shape[:2], *(1,) * len(axes))
+        return y, indices
+
+
+def lowest_value(dtype: np.dtype) -> object:
+    """What every number of a dtype is at least."""
+    if dtype.kind in "iu":
+        return np.iinfo(dtype).min
+    return False if dtype.kind == "b" else -np.inf
+
+
+def _tap_index(position: Sequence[int], axes: Sequence[Axis], *, column_major: bool) -> tuple[np.ndarray, np.ndarray]:
+    """For one kernel position and every window: whether it is inside the input, and its index in one image."""
+    places = [
+        p * a.dilation - a.begin + np.arange(a.out) * a.stride for p, a in zip(position, axes, strict=True)
+    ]
+    weights = np.cumprod([1, *(a.size for a in axes)][:-1] if column_major else [1, *(a.size for a in axes[:0:-1])])
+    if not column_major:
+        weights = weights[::-1]
+    grids = np.ix_(*places)
+    inside = np.array(True)
+    index = np.array(0, np.int64)
+    for grid, axis, weight in zip(grids, axes, weights, strict=True):
+        inside = inside & (grid >= 0) & (grid < axis.size)
+        index = index + grid * weight
+    return inside, index
+
+
+@kernel("AveragePool")
+def average_pool(
+    x: np.ndarray,
+    *,
+    kernel_shape: Sequence[int],
+    auto_pad: str = "NOTSET",
+    ceil_mode: int = 0,
+    count_include_pad: int = 0,
+    dilations: Sequence[int] | None = None,
+    pads: Sequence[int] | None = None,
+    strides: Sequence[int] | None = None,
+) -> np.ndarray:
+    """Y = the mean over each window of X [N, C, *spatial]; padding counts if `count_include_pad`. Source: ONNX AveragePool."""
+    axes = sliding_axes(x.shape[2:], kernel_shape, strides, dilations, pads, auto_pad, ceil_mode)
+    y = _sum_windows(widen(x), axes)
+    for i, axis in enumerate(axes):
+        y /= _counts(axis, include_pad=bool(count_include_pad)).astype(y.dtype).reshape(-1, *(1,) * (len(axes) - 1 - i))
+    return y.astype(x.dtype, copy=False)
+
+
+def _counts(axis: Axis, *, include_pad: bool) -> np.ndarray:
+    places = np.arange(axis.out)[:, None] * axis.stride - axis.begin + np.arange(axis.kernel) * axis.dilation
+    low, high = (-axis.begin, axis.size + axis.end) if include_pad else (0, axis.size)
+    return np.maximum(1, ((places >= low) & (places < high)).sum(axis=1))
+
+
+def _sum_windows(x: np.ndarray, axes: Sequence[Axis]) -> np.ndarray:
+    padded = pad_spatial(x, axes)
+    y = np.zeros((*x.shape[:2], *(a.out for a in axes)), x.dtype)
+    for _, region in window_taps(axes):
+        y += padded[(..., *region)]
+    return y
+
+
+@kernel("LpPool")
+def lp_pool(
+    x: np.ndarray,
+    *,
+    kernel_shape: Sequence[int],
+    auto_pad: str = "NOTSET",
+    ceil_mode: int = 0,
+    dilations: Sequence[int] | None = None,
+    p: int = 2,
+    pads: Sequence[int] | None = None,
+    strides: Sequence[int] | None = None,
+) -> np.ndarray:
+    """Y = (sum |X|^p)^(1/p) over each window of X [N, C, *spatial]. Source: ONNX LpPool."""
+    axes = sliding_axes(x.shape[2:], kernel_shape, strides, dilations, pads, auto_pad, ceil_mode)
+    sums = _sum_windows(np.abs(widen(x)) ** p, axes)
+    return (sums ** (1.0 / p)).astype(x.dtype, copy=False)
+
+
+@kernel("GlobalMaxPool")
+def global_max_pool(x: np.ndarray) -> np.ndarray:
+    """Y [N, C, 1, ...] = the maximum over the spatial axes of X [N, C, *spatial]. Source: ONNX GlobalMaxPool."""
+    result: np.ndarray = x.max(axis=tuple(range(2, x.ndim)), keepdims=True)
+    return result
+
+
+@kernel("GlobalLpPool")
+def global_lp_pool(x: np.ndarray, *, p: int = 2) -> np.ndarray:
+    """Y [N, C, 1, ...] = (sum |X|^p)^(1/p) over the spatial axes of X [N, C, *spatial]. Source: ONNX GlobalLpPool."""
+    sums = (np.abs(widen(x)) ** p).sum(axis=tuple(range(2, x.ndim)), keepdims=True)
+    return (sums ** (1.0 / p)).astype(x.dtype, copy=False)

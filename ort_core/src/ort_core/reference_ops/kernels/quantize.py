@@ -1,0 +1,178 @@
+"""Quantisation: QuantizeLinear, and products of quantised tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ort_core.ir.types import ElementType
+from ort_core.providers.kernel import kernel
+from ort_core.reference_ops.kernels.conv import convolve, shift
+from ort_core.reference_ops.kernels.numerics import axis_index, integer_matmul
+
+_RANGES = {
+    ElementType.UINT8: (0, 255),
+    ElementType.INT8: (-128, 127),
+    ElementType.UINT16: (0, 65535),
+    ElementType.INT16: (-32768, 32767),
+    ElementType.UINT4: (0, 15),
+    ElementType.INT4: (-8, 7),
+    ElementType.UINT2: (0, 3),
+    ElementType.INT2: (-2, 1),
+}
+
+
+@kernel("QuantizeLinear")
+def quantize_linear(
+    x: np.ndarray,
+    y_scale: np.ndarray,
+    y_zero_point: np.ndarray | None = None,
+    *,
+    axis: int = 1,
+    block_size: int = 0,
+    output_dtype: int = 0,
+    precision: int = 0,
+    saturate: int = 1,
+) -> np.ndarray:
+    """Y = saturate(round_half_even(X / scale) + zero_point). Source: ONNX QuantizeLinear.
+
+    Scale and zero point are one, one for each index of `axis`, or one for each block of `block_size` along it.
+    """
+    if y_zero_point is not None:
+        element = ElementType.from_dtype(y_zero_point.dtype)
+        if output_dtype and output_dtype != element:
+            raise ValueError(f"output_dtype is {ElementType(output_dtype).onnx_name}, y_zero_point is {element.onnx_name}")
+    else:
+        element = ElementType(output_dtype or ElementType.UINT8)
+    scale = along_axis(y_scale, x.shape, axis, block_size)
+    if precision:
+        dtype = ElementType(precision).dtype
+        x, scale = x.astype(dtype), scale.astype(dtype)
+    scaled = x / scale
+    if element in _RANGES:
+        point = None if y_zero_point is None else along_axis(y_zero_point, x.shape, axis, block_size)
+        return saturate_integer(scaled, point, element)
+    if y_zero_point is not None and y_zero_point.astype(np.float32).any():
+        raise ValueError(f"the zero point of {element.onnx_name} must be zero")
+    if saturate and element.name.startswith("FLOAT8"):
+        from onnx.numpy_helper import saturate_cast
+
+        saturated: np.ndarray = saturate_cast(scaled, element.dtype)
+        return saturated
+    return scaled.astype(element.dtype)
+
+
+def along_axis(parameter: np.ndarray, shape: tuple[int, ...], axis: int, block_size: int) -> np.ndarray:
+    """A scale or zero point, shaped to broadcast against a tensor of `shape`.
+
+    Raises:
+        ValueError: it does not fit.
+    """
+    if parameter.size == 1 and not (block_size and parameter.ndim):
+        return parameter.reshape(())
+    axis = axis_index(axis, len(shape))
+    if block_size:
+        if parameter.ndim != len(shape) or -(-shape[axis] // block_size) != parameter.shape[axis]:
+            raise ValueError(f"shape {parameter.shape} does not hold a value for each block of {block_size} in {shape}")
+        repeated = np.repeat(parameter, block_size, axis=axis)
+        return repeated[(slice(None),) * axis + (slice(shape[axis]),)]
+    if parameter.shape != (shape[axis],):
+        raise ValueError(f"shape {parameter.shape} does not hold a value for each of the {shape[axis]} along axis {axis}")
+    return parameter.reshape(-1, *(1,) * (len(shape) - axis - 1))
+
+
+def saturate_integer(real: np.ndarray, zero_point: np.ndarray | None, element: ElementType) -> np.ndarray:
+    """round_half_even(real) + zero_point, clipped to the range of `element`."""
+    low, high = _RANGES[element]
+    rounded = np.rint(real.astype(np.float64))
+    if zero_point is not None:
+        rounded += zero_point.astype(np.float64)
+    clipped = np.clip(rounded, low, high)
+    return clipped.astype(element.dtype) if element.bits >= 8 else clipped.astype(np.int8).astype(element.dtype)
+
+
+@kernel("MatMulInteger")
+def matmul_integer(
+    a: np.ndarray, b: np.ndarray, a_zero_point: np.ndarray | None = None, b_zero_point: np.ndarray | None = None
+) -> np.ndarray:
+    """Y = (A - a_zero_point) (B - b_zero_point), 8-bit to int32; zero points one, or for each row of A and column of B.
+
+    Source: ONNX MatMulInteger.
+    """
+    return integer_matmul(_shift_rows(a, a_zero_point), shift(b, b_zero_point, per_output=False))
+
+
+def _shift_rows(a: np.ndarray, zero_point: np.ndarray | None) -> np.ndarray:
+    return shift(a, _per_row(zero_point, a), per_output=False)
+
+
+def _per_row(parameter: np.ndarray | None, a: np.ndarray) -> np.ndarray | None:
+    if parameter is None or parameter.size == 1 or parameter.ndim != 1 or a.ndim < 2:
+        return parameter
+    return parameter[:, None]
+
+
+@kernel("QLinearMatMul")
+def qlinear_matmul(
+    a: np.ndarray,
+    a_scale: np.ndarray,
+    a_zero_point: np.ndarray,
+    b: np.ndarray,
+    b_scale: np.ndarray,
+    b_zero_point: np.ndarray,
+    y_scale: np.ndarray,
+    y_zero_point: np.ndarray,
+) -> np.ndarray:
+    """Y = quantised((A - a_zero_point) (B - b_zero_point) a_scale b_scale / y_scale). Source: ONNX QLinearMatMul."""
+    product = np.matmul(_shift_rows(a, a_zero_point), shift(b, b_zero_point, per_output=False))
+    row_scale = _per_row(a_scale, a)
+    factor = (a_scale if row_scale is None else row_scale).astype(np.float32) * b_scale.astype(np.float32)
+    divisor = _per_row(y_scale, a)
+    factor = factor / (y_scale if divisor is None else divisor).astype(np.float32)
+    point = _per_row(y_zero_point, a)
+    element = ElementType.from_dtype(y_zero_point.dtype)
+    if element not in _RANGES:
+        return (product * factor).astype(element.dtype)
+    return saturate_integer(product * factor, point, element)
+
+
+@kernel("QLinearConv")
+def qlinear_conv(
+    x: np.ndarray,
+    x_scale: np.ndarray,
+    x_zero_point: np.ndarray,
+    w: np.ndarray,
+    w_scale: np.ndarray,
+    w_zero_point: np.ndarray,
+    y_scale: np.ndarray,
+    y_zero_point: np.ndarray,
+    b: np.ndarray | None = None,
+    *,
+    auto_pad: str = "NOTSET",
+    dilations: Sequence[int] | None = None,
+    group: int = 1,
+    kernel_shape: Sequence[int] | None = None,
+    pads: Sequence[int] | None = None,
+    strides: Sequence[int] | None = None,
+) -> np.ndarray:
+    """Y = quantised((Conv(X - x_zero_point, W - w_zero_point) + B) x_scale w_scale / y_scale). Source: ONNX QLinearConv."""
+    sums = convolve(
+        shift(x, x_zero_point, per_output=False),
+        shift(w, w_zero_point, per_output=True),
+        group,
+        kernel_shape,
+        strides,
+        dilations,
+        pads,
+        auto_pad,
+    )
+    channels = (-1, *(1,) * (x.ndim - 2))
+    if b is not None:
+        sums += b.reshape(channels)
+    factor = x_scale * w_scale / y_scale
+    return saturate_integer(
+        sums * (factor.reshape(channels) if factor.size > 1 else factor.reshape(())),
+        y_zero_point,
+        ElementType.from_dtype(y_zero_point.dtype),
+    )

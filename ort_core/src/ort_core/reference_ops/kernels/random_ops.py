@@ -1,0 +1,177 @@
+"""Operators that draw random numbers: each node has a generator of its own, from which consecutive runs draw in turn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+
+from ort_core.ir.graph import Node
+from ort_core.ir.types import ElementType
+from ort_core.providers.kernel import kernel
+from ort_core.random import generator_for
+from ort_core.reference_ops.kernels.numerics import widen
+
+
+def _generator(node: Node, seed: float | None) -> np.random.Generator:
+    return generator_for(seed, (node.op_type, node.name, tuple(v.name for v in node.outputs if v is not None)))
+
+
+@kernel("RandomNormal")
+class RandomNormal:
+    """Y ~ N(mean, scale^2) of the given shape. Source: ONNX RandomNormal."""
+
+    def prepare(
+        self,
+        node: Node,
+        ctx: object,
+        *,
+        shape: Sequence[int],
+        dtype: int = ElementType.FLOAT,
+        mean: float = 0.0,
+        scale: float = 1.0,
+        seed: float | None = None,
+    ) -> None:
+        """Makes the generator."""
+        self._draw = partial(_generator(node, seed).normal, mean, scale, tuple(shape))
+        self._dtype = ElementType(dtype).dtype
+
+    def run(self) -> np.ndarray:
+        """Draws the numbers."""
+        return np.asarray(self._draw()).astype(self._dtype)
+
+
+@kernel("RandomNormalLike")
+class RandomNormalLike:
+    """Y ~ N(mean, scale^2) of the shape, and by default the type, of X. Source: ONNX RandomNormalLike."""
+
+    def prepare(
+        self,
+        node: Node,
+        ctx: object,
+        *,
+        dtype: int | None = None,
+        mean: float = 0.0,
+        scale: float = 1.0,
+        seed: float | None = None,
+    ) -> None:
+        """Makes the generator."""
+        self._draw = partial(_generator(node, seed).normal, mean, scale)
+        self._dtype = ElementType(dtype).dtype if dtype else None
+
+    def run(self, x: np.ndarray) -> np.ndarray:
+        """Draws the numbers."""
+        return np.asarray(self._draw(x.shape)).astype(self._dtype or x.dtype)
+
+
+@kernel("RandomUniform")
+class RandomUniform:
+    """Y ~ U(low, high) of the given shape. Source: ONNX RandomUniform."""
+
+    def prepare(
+        self,
+        node: Node,
+        ctx: object,
+        *,
+        shape: Sequence[int],
+        dtype: int = ElementType.FLOAT,
+        high: float = 1.0,
+        low: float = 0.0,
+        seed: float | None = None,
+    ) -> None:
+        """Makes the generator."""
+        self._draw = partial(_generator(node, seed).uniform, low, high, tuple(shape))
+        self._dtype = ElementType(dtype).dtype
+
+    def run(self) -> np.ndarray:
+        """Draws the numbers."""
+        return np.asarray(self._draw()).astype(self._dtype)
+
+
+@kernel("RandomUniformLike")
+class RandomUniformLike:
+    """Y ~ U(low, high) of the shape, and by default the type, of X. Source: ONNX RandomUniformLike."""
+
+    def prepare(
+        self,
+        node: Node,
+        ctx: object,
+        *,
+        dtype: int | None = None,
+        high: float = 1.0,
+        low: float = 0.0,
+        seed: float | None = None,
+    ) -> None:
+        """Makes the generator."""
+        self._draw = partial(_generator(node, seed).uniform, low, high)
+        self._dtype = ElementType(dtype).dtype if dtype else None
+
+    def run(self, x: np.ndarray) -> np.ndarray:
+        """Draws the numbers."""
+        return np.asarray(self._draw(x.shape)).astype(self._dtype or x.dtype)
+
+
+@kernel("Bernoulli")
+class Bernoulli:
+    """Y = 1 with probability X, else 0. Source: ONNX Bernoulli."""
+
+    def prepare(self, node: Node, ctx: object, *, dtype: int | None = None, seed: float | None = None) -> None:
+        """Makes the generator."""
+        self._draw = _generator(node, seed).random
+        self._dtype = ElementType(dtype).dtype if dtype else None
+
+    def run(self, x: np.ndarray) -> np.ndarray:
+        """Draws the numbers."""
+        return np.asarray(self._draw(x.shape) < widen(x)).astype(self._dtype or x.dtype)
+
+
+@kernel("Multinomial")
+class Multinomial:
+    """Y [B, sample_size] = classes drawn with the log-probabilities X [B, C], which need no normalisation.
+
+    Source: ONNX Multinomial.
+    """
+
+    def prepare(
+        self,
+        node: Node,
+        ctx: object,
+        *,
+        dtype: int = ElementType.INT32,
+        sample_size: int = 1,
+        seed: float | None = None,
+    ) -> None:
+        """Makes the generator."""
+        self._draw = _generator(node, seed).random
+        self._samples, self._dtype = sample_size, ElementType(dtype).dtype
+
+    def run(self, x: np.ndarray) -> np.ndarray:
+        """Draws the classes."""
+        if x.ndim != 2 or x.shape[1] < 1:
+            raise ValueError(f"log-probabilities [B, C] of at least one class are needed, got shape {x.shape}")
+        logits = x.astype(np.float64)
+        cumulative = np.exp(logits - logits.max(axis=1, keepdims=True)).cumsum(axis=1)
+        points = self._draw((len(x), self._samples)) * cumulative[:, -1:]
+        return (points[:, :, None] >= cumulative[:, None, :-1]).sum(axis=2).astype(self._dtype)
+
+
+@kernel("Dropout")
+class Dropout:
+    """Y = X, or in training mode X / (1 - ratio) where kept and 0 elsewhere; mask = what was kept. Source: ONNX Dropout."""
+
+    def prepare(self, node: Node, ctx: object, *, seed: int | None = None) -> None:
+        """Makes the generator."""
+        self._draw = _generator(node, seed).random
+
+    def run(
+        self, x: np.ndarray, ratio: np.ndarray | None = None, training_mode: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Computes both outputs."""
+        probability = 0.5 if ratio is None else float(ratio.item())
+        if training_mode is None or not training_mode.item() or probability == 0:
+            return x, np.ones(x.shape, bool)
+        if not 0 < probability < 1:
+            raise ValueError(f"ratio is {probability}, must be at least 0 and below 1")
+        kept = np.asarray(self._draw(x.shape) >= probability)
+        return (np.where(kept, widen(x), 0) * (1 / (1 - probability))).astype(x.dtype), kept

@@ -1,0 +1,187 @@
+"""Tensors made, reshaped and taken apart: Constant, Shape, Flatten, Expand, Split, Pad, OneHot, Unique."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ort_core.ir.graph import Node, SparseWeight
+from ort_core.providers.kernel import kernel
+from ort_core.reference_ops.kernels.numerics import axis_index
+from ort_core.values import RuntimeValue, SparseValue
+
+
+@kernel("Constant")
+class Constant:
+    """Y = the value of the one attribute, in memory of its own. Source: ONNX Constant."""
+
+    def prepare(
+        self,
+        node: Node,
+        ctx: object,
+        *,
+        value: np.ndarray | None = None,
+        sparse_value: SparseWeight | None = None,
+        value_float: float | None = None,
+        value_floats: Sequence[float] | None = None,
+        value_int: int | None = None,
+        value_ints: Sequence[int] | None = None,
+        value_string: str | None = None,
+        value_strings: Sequence[str] | None = None,
+    ) -> None:
+        """Makes the value."""
+        self._sparse: SparseWeight | None = sparse_value
+        choices = (
+            (value, None),
+            (value_float, np.float32),
+            (value_floats, np.float32),
+            (value_int, np.int64),
+            (value_ints, np.int64),
+            (value_string, object),
+            (value_strings, object),
+        )
+        given = [np.array(v, t) for v, t in choices if v is not None]
+        if len(given) + (sparse_value is not None) != 1:
+            raise ValueError(f"exactly one value is needed, got {len(given) + (sparse_value is not None)}")
+        self._value = given[0] if given else None
+
+    def run(self) -> RuntimeValue:
+        """A copy of the value."""
+        if self._value is not None:
+            return self._value.copy()
+        values, indices, shape = self._sparse  # type: ignore[misc]
+        return SparseValue("coo", shape, values.array().copy(), (indices.array().copy(),))
+
+
+@kernel("Shape")
+def shape(data: np.ndarray, *, end: int | None = None, start: int = 0) -> np.ndarray:
+    """Y int64 = the dimensions start to end of data, both clamped to its rank. Source: ONNX Shape."""
+    return np.array(data.shape[slice(start, end)], np.int64)
+
+
+@kernel("Flatten")
+def flatten(x: np.ndarray, *, axis: int = 1) -> np.ndarray:
+    """Y [prod(shape[:axis]), prod(shape[axis:])]. Source: ONNX Flatten."""
+    if not -x.ndim <= axis <= x.ndim:
+        raise ValueError(f"axis {axis} is out of range for rank {x.ndim}")
+    rows = int(np.prod(x.shape[:axis], dtype=np.int64))
+    return x.reshape(rows, int(np.prod(x.shape[axis:], dtype=np.int64)))
+
+
+@kernel("Expand")
+def expand(data: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Y = data broadcast with a tensor of the shape given. Source: ONNX Expand."""
+    return np.broadcast_to(data, np.broadcast_shapes(data.shape, tuple(target.tolist()))).copy()
+
+
+@kernel("Split")
+class Split:
+    """Y_i = consecutive parts of X along `axis`, of the sizes given or as equal as possible. Source: ONNX Split."""
+
+    def prepare(self, node: Node, ctx: object, *, axis: int = 0, num_outputs: int | None = None) -> None:
+        """Keeps the attributes and the number of outputs."""
+        self._axis, self._parts = axis, num_outputs or len(node.outputs)
+
+    def run(self, x: np.ndarray, split: np.ndarray | None = None) -> tuple[np.ndarray, ...]:
+        """Computes the parts, as views."""
+        axis = axis_index(self._axis, x.ndim)
+        size = x.shape[axis]
+        if split is None:
+            part = -(-size // self._parts)
+            sizes = [min(part, max(0, size - i * part)) for i in range(self._parts)]
+        else:
+            sizes = split.tolist()
+        if sum(sizes) != size or min(sizes, default=0) < 0:
+            raise ValueError(f"parts of {sizes} do not make up axis {axis} of {size}")
+        return tuple(np.split(x, np.cumsum(sizes[:-1]), axis=axis))
+
+
+_PAD_MODES = {"constant": "constant", "reflect": "reflect", "edge": "edge", "wrap": "wrap"}
+
+
+@kernel("Pad")
+def pad(
+    data: np.ndarray,
+    pads: np.ndarray,
+    constant_value: np.ndarray | None = None,
+    axes: np.ndarray | None = None,
+    *,
+    mode: str = "constant",
+) -> np.ndarray:
+    """Y = data with the padding [begins, ends] around its axes; negative padding crops. Source: ONNX Pad."""
+    if mode not in _PAD_MODES:
+        raise ValueError(f"mode is '{mode}', must be one of {', '.join(_PAD_MODES)}")
+    chosen = [axis_index(int(a), data.ndim) for a in axes] if axes is not None else list(range(data.ndim))
+    if pads.shape != (2 * len(chosen),):
+        raise ValueError(f"pads have shape {pads.shape}, {len(chosen)} axes need {2 * len(chosen)} values")
+    widths, crop = [(0, 0)] * data.ndim, [slice(None)] * data.ndim
+    for i, axis in enumerate(chosen):
+        begin, end = int(pads[i]), int(pads[len(chosen) + i])
+        widths[axis] = (max(begin, 0), max(end, 0))
+        crop[axis] = slice(max(-begin, 0), data.shape[axis] + min(end, 0))
+        if data.shape[axis] + begin + end < 0:
+            raise ValueError(f"pads {begin} and {end} remove more than axis {axis} of {data.shape[axis]} has")
+    inner = data[tuple(crop)]
+    if not any(b or e for b, e in widths):
+        return inner
+    if mode == "constant":
+        value: object = "" if data.dtype == object else 0
+        if constant_value is not None and constant_value.size:
+            value = constant_value.reshape(-1)[0]
+        padded = np.full([n + b + e for n, (b, e) in zip(inner.shape, widths, strict=True)], value, data.dtype)
+        padded[tuple(slice(b, b + n) for n, (b, _) in zip(inner.shape, widths, strict=True))] = inner
+        return padded
+    return np.pad(inner, widths, mode=mode)  # type: ignore[call-overload,no-any-return]
+
+
+@kernel("OneHot")
+def one_hot(indices: np.ndarray, depth: np.ndarray, values: np.ndarray, *, axis: int = -1) -> np.ndarray:
+    """Y = values[1] where the index along the new axis of `depth` is indices, else values[0]. Source: ONNX OneHot."""
+    count = int(depth.reshape(-1)[0])
+    if count < 0 or values.shape != (2,):
+        raise ValueError(f"depth is {count} and values have shape {values.shape}, expected at least 0 and (2,)")
+    axis = axis_index(axis, indices.ndim + 1)
+    wrapped = np.expand_dims(np.where(indices < 0, indices + count, indices), axis)
+    hot = np.arange(count).reshape(-1, *(1,) * (indices.ndim - axis)) == wrapped
+    return np.where(hot, values[1], values[0]).astype(values.dtype, copy=False)
+
+
+@kernel("Unique")
+class Unique:
+    """The distinct elements (or slices along `axis`) of X, where each first is, which is where, and how often.
+
+    Source: ONNX Unique.
+    """
+
+    def prepare(self, node: Node, ctx: object, *, axis: int | None = None, sorted: int = 1) -> None:  # noqa: A002
+        """Keeps the attributes."""
+        self._axis, self._sorted = axis, bool(sorted)
+
+    def run(self, x: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Computes all four outputs."""
+        flat = x.reshape(-1) if self._axis is None else np.moveaxis(x, self._axis, 0)
+        keys = _row_keys(flat)
+        _, first, inverse, counts = np.unique(keys, return_index=True, return_inverse=True, return_counts=True)
+        inverse = inverse.reshape(-1)
+        if not self._sorted:
+            order = np.argsort(first)
+            rank = np.empty_like(order)
+            rank[order] = np.arange(len(order))
+            first, counts, inverse = first[order], counts[order], rank[inverse]
+        y = flat[first]
+        if self._axis is not None:
+            y = np.moveaxis(y, 0, self._axis)
+        return y, first.astype(np.int64), inverse.astype(np.int64), counts.astype(np.int64)
+
+
+def _row_keys(x: np.ndarray) -> np.ndarray:
+    """One comparable key for each index of the first axis."""
+    if x.ndim == 1:
+        return x
+    rows = x.reshape(len(x), -1)
+    order = np.lexsort(rows.T[::-1])
+    changed = (rows[order[1:]] != rows[order[:-1]]).any(axis=1)
+    keys = np.empty(len(rows), np.int64)
+    keys[order] = np.concatenate([[0], np.cumsum(changed)]) if len(rows) else []
+    return keys

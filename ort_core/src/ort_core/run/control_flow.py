@@ -1,0 +1,111 @@
+"""If, Loop and Scan: running the plans of their bodies.
+
+Sources: ONNX If (opset 1 and later), Loop (1 and later), Scan (9 and later).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from ort_core.errors import RuntimeException
+from ort_core.ir.shapes import format_shape
+from ort_core.ir.types import TensorType, ValueType
+from ort_core.plan.plan import IfStep, LoopStep, ScanStep
+from ort_core.run.state import RunState
+from ort_core.values import RuntimeValue
+
+Execute: TypeAlias = Callable[..., list[RuntimeValue]]
+Captures: TypeAlias = Sequence[Sequence[RuntimeValue]]
+
+
+def run_if(
+    step: IfStep, arguments: list[Any], captures: Captures, state: RunState, execute: Execute
+) -> list[RuntimeValue]:
+    """Runs the branch that the condition selects."""
+    taken = 0 if _scalar(step, arguments[0], "condition") else 1
+    return execute(step.bodies[taken].plan, [], state, captures[taken])
+
+
+def run_loop(
+    step: LoopStep, arguments: list[Any], captures: Captures, state: RunState, execute: Execute
+) -> list[RuntimeValue]:
+    """Runs the body until the trip count is reached or its condition is false; returns carried values and stacked scans."""
+    limit = None if arguments[0] is None else int(_scalar(step, arguments[0], "trip count"))
+    proceed = arguments[1] is None or bool(_scalar(step, arguments[1], "condition"))
+    carried = arguments[2:]
+    arguments.clear()
+    scans: list[list[np.ndarray]] = [[] for _ in step.scan_types]
+    iteration = 0
+    while proceed and (limit is None or iteration < limit):
+        inputs = [np.asarray(iteration, np.int64), np.asarray(True), *carried]
+        carried.clear()
+        results = execute(step.body.plan, inputs, state, captures[0])
+        proceed = bool(_scalar(step, results[0], "condition computed by the body"))
+        carried = results[1 : 1 + step.carried]
+        for collected, item in zip(scans, results[1 + step.carried :], strict=True):
+            collected.append(item)
+        results.clear()
+        iteration += 1
+    return [*carried, *(_stack(step, items, t, 0) for items, t in zip(scans, step.scan_types, strict=True))]
+
+
+def run_scan(
+    step: ScanStep, arguments: list[Any], captures: Captures, state: RunState, execute: Execute
+) -> list[RuntimeValue]:
+    """Runs the body once for each slice of the scanned inputs."""
+    carried, scanned = arguments[: step.carried], arguments[step.carried :]
+    arguments.clear()
+    sequences = []
+    for tensor, axis, backwards in zip(scanned, step.input_axes, step.input_reversed, strict=True):
+        moved = np.moveaxis(tensor, axis, 0)
+        sequences.append(moved[::-1] if backwards else moved)
+    lengths = {len(s) for s in sequences}
+    if len(lengths) != 1:
+        raise RuntimeException(
+            f"{step.node.where()}: scanned inputs have different lengths {sorted(lengths)} along their scan axes "
+            f"(shapes {', '.join(format_shape(t.shape) for t in scanned)}); ONNX requires one length"
+        )
+    scans: list[list[np.ndarray]] = [[] for _ in step.scan_types]
+    for index in range(lengths.pop()):
+        inputs = [*carried, *(np.ascontiguousarray(s[index]).reshape(s.shape[1:]) for s in sequences)]
+        carried.clear()
+        results = execute(step.body.plan, inputs, state, captures[0])
+        carried = results[: step.carried]
+        for collected, item in zip(scans, results[step.carried :], strict=True):
+            collected.append(item)
+        results.clear()
+    outputs = [*carried]
+    for items, type_, axis, backwards in zip(
+        scans, step.scan_types, step.output_axes, step.output_reversed, strict=True
+    ):
+        outputs.append(_stack(step, items[::-1] if backwards else items, type_, axis))
+    return outputs
+
+
+RUNNERS: dict[type, Callable[..., list[RuntimeValue]]] = {IfStep: run_if, LoopStep: run_loop, ScanStep: run_scan}
+
+
+def _scalar(step: IfStep | LoopStep | ScanStep, value: Any, what: str) -> Any:
+    if not isinstance(value, np.ndarray) or value.size != 1:
+        shape = format_shape(getattr(value, "shape", None))
+        raise RuntimeException(f"{step.node.where()}: the {what} must be one element, got shape {shape}")
+    return value.reshape(())[()]
+
+
+def _stack(step: LoopStep | ScanStep, items: list[np.ndarray], type_: ValueType | None, axis: int) -> np.ndarray:
+    if not items:
+        if not isinstance(type_, TensorType):
+            raise RuntimeException(f"{step.node.where()} ran no iteration and the type of its scan output is unknown")
+        shape = [d if isinstance(d, int) else 0 for d in type_.shape or ()]
+        shape.insert(axis if axis >= 0 else len(shape) + 1 + axis, 0)
+        return np.empty(shape, type_.element.dtype)
+    shapes = {item.shape for item in items}
+    if len(shapes) > 1:
+        raise RuntimeException(
+            f"{step.node.where()}: a scan output changed its shape between iterations: "
+            f"{', '.join(sorted(map(format_shape, shapes)))}; ONNX requires one shape"
+        )
+    return np.ascontiguousarray(np.stack(items, axis=axis))

@@ -1,0 +1,77 @@
+"""Copies between devices: asynchronous on the stream of the device side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ort_core.devices import Device
+from ort_core.errors import RuntimeException
+from ort_core.ir.types import ElementType
+from ort_core.memory.registry import runtime_for
+from ort_core.plan.plan import CopyStep
+from ort_core.run.state import RunState, new_tensor
+from ort_core.values import DeviceTensor, RuntimeValue, device_of
+
+
+def run_copies(step: CopyStep, slots: list[Any], state: RunState, bound: Mapping[int, RuntimeValue]) -> None:
+    """Queues the copies of a step; waits for them if they end on the host."""
+    moved = False
+    for source_slot, target_slot in zip(step.inputs, step.outputs, strict=True):
+        value = slots[source_slot]
+        target = bound.get(target_slot) if bound else None
+        slots[target_slot] = copy_to(value, step.target, state, target)
+        moved = moved or slots[target_slot] is not value
+    if moved and step.target.is_host:
+        stream = state.stream(step.source)
+        if stream is not None:
+            stream.record().wait_host()
+
+
+def copy_to(value: RuntimeValue, target: Device, state: RunState, into: RuntimeValue | None = None) -> RuntimeValue:
+    """Copies a tensor to a device, queued on the stream of the device side; the host side is not waited for.
+
+    Values that are not tensors, and tensors that are there already, are returned as they are.
+    """
+    source = device_of(value)
+    if not isinstance(value, np.ndarray | DeviceTensor) or (source == target and into is None):
+        return value
+    if isinstance(value, np.ndarray):
+        if value.dtype.kind == "O":
+            raise RuntimeException(f"a string tensor cannot be copied to {target}: strings live on the host only")
+        stream = state.stream(target)
+        element = ElementType.from_dtype(value.dtype)
+        result = into if into is not None else new_tensor(target, element, value.shape, stream)
+        runtime_for(target).copy(value, result, stream)
+        return result
+    stream = state.stream(source)
+    if value.ready is not None:
+        if stream is None:
+            value.ready.wait_host()
+        else:
+            stream.wait(value.ready)
+    if target.is_host:
+        result = into if into is not None else np.empty(value.shape, value.element.dtype)
+        runtime_for(source).copy(value, result, stream)
+        return result
+    if target.type == source.type:
+        return _copy_between(value, target, state, into)
+    host = np.empty(value.shape, value.element.dtype)
+    runtime_for(source).copy(value, host, stream)
+    if stream is not None:
+        stream.record().wait_host()
+    return copy_to(host, target, state, into)
+
+
+def _copy_between(value: DeviceTensor, target: Device, state: RunState, into: RuntimeValue | None) -> DeviceTensor:
+    """Device to device of one plugin: both streams wait for each other, so that neither side is reused too early."""
+    source_stream, target_stream = state.stream(value.device), state.stream(target)
+    result: DeviceTensor = into if into is not None else new_tensor(target, value.element, value.shape, target_stream)
+    if source_stream is not None and target_stream is not None and source_stream is not target_stream:
+        target_stream.wait(source_stream.record())
+    runtime_for(target).copy(value, result, target_stream)
+    if source_stream is not None and target_stream is not None and source_stream is not target_stream:
+        source_stream.wait(target_stream.record())
+    return result

@@ -1,0 +1,203 @@
+"""All state of one call of `run`: streams, cancellation, configuration, profiler."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ort_core.devices import Device
+from ort_core.errors import Fail, InvalidArgument
+from ort_core.ir.shapes import format_shape
+from ort_core.ir.types import ElementType, TensorType, describe
+from ort_core.memory.host import host_runtime
+from ort_core.memory.registry import runtime_for
+from ort_core.values import DeviceTensor, RuntimeValue
+
+if TYPE_CHECKING:
+    from ort_core.memory.allocator import Buffer, Stream
+    from ort_core.plan.plan import RunStep
+    from ort_core.run.profiler import Profiler
+
+
+class StreamPool:
+    """Idle streams of a session, by device; a stream that failed is not put back."""
+
+    def __init__(self) -> None:
+        self._idle: dict[Device, list[Stream]] = {}
+        self._lock = threading.Lock()
+
+    def take(self, device: Device) -> Stream | None:
+        """An idle stream or a new one; None if the device works synchronously."""
+        with self._lock:
+            idle = self._idle.get(device)
+            if idle:
+                return idle.pop()
+        return runtime_for(device).new_stream()
+
+    def put(self, device: Device, stream: Stream) -> None:
+        """Makes a synchronised stream available again."""
+        with self._lock:
+            self._idle.setdefault(device, []).append(stream)
+
+    def clear(self) -> None:
+        """Forgets the idle streams."""
+        with self._lock:
+            self._idle.clear()
+
+
+class RunState:
+    """One call of `run`.
+
+    Attributes:
+        cancel_flag: non-zero once the run was terminated.
+        deadline: `time.monotonic()` seconds after which `check` raises, or None.
+    """
+
+    __slots__ = ("_pool", "_streams", "binding_id", "cancel_flag", "config", "deadline", "profiler")
+
+    def __init__(
+        self,
+        pool: StreamPool,
+        cancel_flag: ctypes.c_uint32,
+        config: Mapping[str, str],
+        *,
+        profiler: Profiler | None = None,
+        binding_id: int | None = None,
+        deadline: float | None = None,
+    ) -> None:
+        self._pool = pool
+        self._streams: dict[Device, Stream] = {}
+        self.cancel_flag = cancel_flag
+        self.config = config
+        self.profiler = profiler
+        self.binding_id = binding_id
+        self.deadline = deadline
+
+    def stream(self, device: Device) -> Stream | None:
+        """The stream of this run on `device`."""
+        if device.is_host:
+            return None
+        stream = self._streams.get(device)
+        if stream is None:
+            stream = self._pool.take(device)
+            if stream is not None:
+                self._streams[device] = stream
+        return stream
+
+    def check(self) -> None:
+        """Raises Fail when the run was terminated or has passed its deadline."""
+        if self.cancel_flag.value:
+            raise Fail(
+                "Exiting due to terminate flag being set to true. Set RunOptions.terminate to False to run again."
+            )
+        if self.deadline is not None and time.monotonic() > self.deadline:
+            raise Fail("the run passed its deadline and was stopped. Give it more time, or a smaller input.")
+
+    def synchronize(self) -> None:
+        """Waits for all device work and gives the streams back; raises what a stream failed with."""
+        while self._streams:
+            device, stream = self._streams.popitem()
+            stream.synchronize()
+            self._pool.put(device, stream)
+
+    def release(self) -> None:
+        """Gives the streams back without waiting: later users of a stream come after what is queued on it."""
+        while self._streams:
+            self._pool.put(*self._streams.popitem())
+
+    def abandon(self) -> None:
+        """After a failure: waits for what is queued, ignoring further errors."""
+        while self._streams:
+            _, stream = self._streams.popitem()
+            # The first error is on its way to the user.
+            with contextlib.suppress(Exception):
+                stream.synchronize()
+
+
+class StepContext:
+    """The `RunContext` of one step."""
+
+    __slots__ = ("_arguments", "_bound", "_scratch", "_state", "_step", "binding_id", "cancel_flag", "config", "profiler", "stream")
+
+    def __init__(
+        self, state: RunState, step: RunStep, arguments: list[RuntimeValue], bound: Mapping[int, RuntimeValue]
+    ) -> None:
+        self._state = state
+        self._step = step
+        self._arguments = arguments
+        self._bound = bound
+        self._scratch: list[Buffer] | None = None
+        self.cancel_flag = state.cancel_flag
+        self.config = state.config
+        self.binding_id = state.binding_id
+        self.profiler = state.profiler
+        self.stream = None if step.device.is_host else state.stream(step.device)
+
+    def output(self, index: int, element: ElementType, shape: Sequence[int]) -> RuntimeValue:
+        """Where output `index` goes: the bound buffer, else new memory of the device."""
+        step = self._step
+        target = self._bound.get(step.outputs[index]) if self._bound else None
+        if target is not None:
+            check_fits(target, element, shape, step.output_names[index])
+            return target
+        if step.device.is_host:
+            return np.empty(tuple(shape), element.dtype)
+        return new_tensor(step.device, element, shape, self.stream)
+
+    def wants(self, index: int) -> bool:
+        """Whether anything uses output `index`."""
+        return self._step.wanted[index]
+
+    def donated(self, index: int) -> bool:
+        """Whether nothing else will read input `index` or share its memory."""
+        return self._step.donatable[index] and is_exclusive(self._arguments, index)
+
+    def scratch(self, nbytes: int) -> Buffer:
+        """Memory until the call ends, in stream order."""
+        runtime = host_runtime() if self._step.device.is_host else runtime_for(self._step.device)
+        buffer = runtime.allocate(nbytes, self.stream)
+        if self._scratch is None:
+            self._scratch = []
+        self._scratch.append(buffer)
+        return buffer
+
+    def check(self) -> None:
+        """Raises when the run was terminated."""
+        self._state.check()
+
+
+def new_tensor(device: Device, element: ElementType, shape: Sequence[int], stream: Stream | None) -> DeviceTensor:
+    """Uninitialised memory on a device."""
+    tensor = DeviceTensor.__new__(DeviceTensor)
+    tensor.element, tensor.shape, tensor.offset, tensor.ready = element, tuple(shape), 0, None
+    tensor.buffer = runtime_for(device).allocate(tensor.nbytes, stream)
+    return tensor
+
+
+def check_fits(target: RuntimeValue, element: ElementType, shape: Sequence[int], name: str) -> None:
+    """Raises InvalidArgument if a bound buffer has another type or shape than the result."""
+    have = target.element if isinstance(target, DeviceTensor) else ElementType.from_dtype(target.dtype)
+    if have is not element or tuple(target.shape) != tuple(shape):
+        raise InvalidArgument(
+            f"the buffer bound to output '{name}' is {describe(TensorType(have, tuple(target.shape)))}, the result is "
+            f"tensor({element.onnx_name}) {format_shape(shape)}. Bind a buffer of that type and shape, or none."
+        )
+
+
+def is_exclusive(arguments: list[RuntimeValue], index: int) -> bool:
+    """Whether the only reference to a tensor and its memory is `arguments[index]`."""
+    import sys
+
+    value = arguments[index]
+    if isinstance(value, DeviceTensor):
+        # The list, the local name and the call's argument; then the tensor's slot and the call's argument.
+        return sys.getrefcount(value) == 3 and sys.getrefcount(value.buffer) == 2
+    return (
+        isinstance(value, np.ndarray) and value.base is None and value.flags.writeable and sys.getrefcount(value) == 3
+    )

@@ -1,0 +1,13 @@
+"""Creates something that is no provider."""
+
+from ort_core.providers.spec import Plugin
+
+
+class CreatePlugin(Plugin):
+    name = "BrokenExecutionProvider"
+
+    def create(self, options, env):
+        return object()
+
+
+plugin = CreatePlugin()

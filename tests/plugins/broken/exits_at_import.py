@@ -1,0 +1,3 @@
+"""Tries to end the process while it is imported."""
+
+raise SystemExit(3)

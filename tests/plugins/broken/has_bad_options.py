@@ -1,0 +1,18 @@
+"""Has an options class that the core cannot fill."""
+
+from dataclasses import dataclass
+
+from ort_core.providers.spec import Plugin
+
+
+@dataclass(frozen=True)
+class Options:
+    device: dict = None  # type: ignore[assignment]
+
+
+class BadOptionsPlugin(Plugin):
+    name = "BrokenExecutionProvider"
+    options = Options
+
+
+plugin = BadOptionsPlugin()

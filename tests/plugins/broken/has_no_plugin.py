@@ -1,0 +1,1 @@
+"""Does not define what its entry point names."""

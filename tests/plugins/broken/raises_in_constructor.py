@@ -1,0 +1,10 @@
+"""Is a class whose constructor raises."""
+
+from ort_core.providers.spec import Plugin
+
+
+class plugin(Plugin):
+    name = "BrokenExecutionProvider"
+
+    def __init__(self):
+        raise ValueError("no configuration file")

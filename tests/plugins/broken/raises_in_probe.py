@@ -1,0 +1,13 @@
+"""Raises when it is asked whether it can work."""
+
+from ort_core.providers.spec import Plugin
+
+
+class ProbePlugin(Plugin):
+    name = "BrokenExecutionProvider"
+
+    def probe(self):
+        raise RuntimeError("driver query failed")
+
+
+plugin = ProbePlugin()

@@ -1,0 +1,3 @@
+"""Is no plugin at all."""
+
+plugin = object()
