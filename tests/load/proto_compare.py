@@ -38,9 +38,9 @@ def _domain(domain: str) -> str:
 def _graph(graph: onnx.GraphProto) -> None:
     graph.SetInParent()
     graph.name = graph.name
-    constants = {t.name for t in graph.initializer} | {t.values.name for t in graph.sparse_initializer}
-    known = {v.name for v in (*graph.input, *graph.output)} | constants
-    infos = [v for v in graph.value_info if v.name not in known and v.HasField("type")]
+    returned = {v.name for v in graph.output}
+    produced = {name for node in graph.node for name in node.output}
+    infos = [v for v in graph.value_info if v.name in produced - returned and v.HasField("type")]
     infos.sort(key=lambda v: v.name)
     del graph.value_info[:]
     graph.value_info.extend(infos)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import defaultdict
 
@@ -20,7 +21,7 @@ def steps() -> list[tuple[OpSchema, OpSchema]]:
     pairs = []
     for schemas in history.values():
         schemas.sort(key=lambda s: s.since_version)
-        pairs += zip(schemas, schemas[1:], strict=False)
+        pairs += itertools.pairwise(schemas)
     return sorted(pairs, key=lambda pair: (pair[0].domain, pair[0].name, pair[1].since_version))
 
 

@@ -90,7 +90,14 @@ class FakeSite:
         return directory
 
     def provider(
-        self, name: str, distribution: str, *, priority: int = 1, auto: bool = False, ok: bool = True, version: str = "1.0"
+        self,
+        name: str,
+        distribution: str,
+        *,
+        priority: int = 1,
+        auto: bool = False,
+        ok: bool = True,
+        version: str = "1.0",
     ) -> Path:
         """Installs a working plugin whose provider claims nothing."""
         module = distribution.replace("-", "_") + "_plugin"

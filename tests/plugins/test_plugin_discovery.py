@@ -102,7 +102,9 @@ def test_keyboard_interrupt_during_import_goes_through(site):
 
 def test_asking_for_a_broken_plugin_raises_with_its_exception_as_cause(site):
     site.broken("fails_at_import")
-    with pytest.raises(EPFail, match=r"BrokenExecutionProvider \(from ort-broken 1.0\) cannot be used: .*libbroken") as info:
+    with pytest.raises(
+        EPFail, match=r"BrokenExecutionProvider \(from ort-broken 1.0\) cannot be used: .*libbroken"
+    ) as info:
         registry.plugin(NAME)
     assert isinstance(info.value.__cause__, OSError)
 
@@ -113,7 +115,9 @@ def test_two_distributions_with_one_name_are_both_refused(site):
     found = rows("TwinExecutionProvider")
     assert {r.distribution for r in found} == {"ort-twin-a", "ort-twin-b"}
     assert {r.status for r in found} == {"failed"}
-    with pytest.raises(EPFail, match="2 distributions provide TwinExecutionProvider: ort-twin-a, ort-twin-b; none is used"):
+    with pytest.raises(
+        EPFail, match="2 distributions provide TwinExecutionProvider: ort-twin-a, ort-twin-b; none is used"
+    ):
         registry.plugin("TwinExecutionProvider")
     assert "TwinExecutionProvider" not in registry.get_available_providers()
 
@@ -236,5 +240,5 @@ def test_names_nobody_knows_are_refused_with_the_nearest(site):
 
 
 def test_names_only_onnxruntime_knows_are_explained(site):
-    with pytest.raises(EPFail, match="TensorrtExecutionProvider is not installed.*list CUDAExecutionProvider"):
+    with pytest.raises(EPFail, match=r"TensorrtExecutionProvider is not installed.*list CUDAExecutionProvider"):
         registry.plugin("TensorrtExecutionProvider")

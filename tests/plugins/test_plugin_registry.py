@@ -97,7 +97,9 @@ def test_threads_that_ask_at_once_get_one_runtime(npu):
 
 
 def test_runtime_that_fails_to_start_is_an_error_with_its_cause(npu):
-    with pytest.raises(EPFail, match="NpuExecutionProvider failed to start the device npu:9: RuntimeError: there are 4"):
+    with pytest.raises(
+        EPFail, match="NpuExecutionProvider failed to start the device npu:9: RuntimeError: there are 4"
+    ):
         runtime_for_device(Device("npu", 9))
 
 
@@ -108,7 +110,7 @@ def test_device_of_an_unavailable_provider_is_an_error_with_the_remedy(npu):
 
 
 def test_unknown_device_type_is_an_error_with_the_nearest(npu):
-    with pytest.raises(InvalidArgument, match="the device types here are cpu, npu. Did you mean 'npu'"):
+    with pytest.raises(InvalidArgument, match=r"the device types here are cpu, npu. Did you mean 'npu'"):
         runtime_for_device(Device("npx"))
 
 
@@ -167,9 +169,9 @@ def test_taken_reserved_and_malformed_plugins_are_refused(site, npu):
 
     with pytest.raises(InvalidArgument, match="provides it already"):
         register_plugin(DevicePlugin())
-    with pytest.raises(InvalidArgument, match="reserved to ort-provider-cpu"):
+    with pytest.raises(InvalidArgument, match=r"reserved to ort-provider-cpu"):
         register_plugin(Impostor())
-    with pytest.raises(EPFail, match="needs provider API 2.0"):
+    with pytest.raises(EPFail, match=r"needs provider API 2.0"):
         register_plugin(Later())
     with pytest.raises(InvalidArgument, match="expected an instance of Plugin"):
         register_plugin(object())

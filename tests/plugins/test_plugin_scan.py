@@ -117,7 +117,9 @@ def test_leftover_metadata_of_an_older_version_does_not_count_twice(site):
 
 def test_malformed_entry_points_file_does_not_hide_its_good_lines(site):
     directory = site.install("odd", groups={})
-    text = f"\xff garbage\n= x\n[{GROUP}\n[{GROUP}]\n# comment\nno-equals-sign\nempty =\n Good = odd : plugin [extra] \n"
+    text = (
+        f"\xff garbage\n= x\n[{GROUP}\n[{GROUP}]\n# comment\nno-equals-sign\nempty =\n Good = odd : plugin [extra] \n"
+    )
     (directory / "entry_points.txt").write_bytes(text.encode("latin-1"))
     discovery.refresh()
     assert [(e.name, e.value) for e in entry_points(GROUP) if e.distribution == "odd"] == [("Good", "odd : plugin")]

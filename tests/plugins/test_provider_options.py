@@ -115,7 +115,9 @@ def test_wrong_values_are_refused_with_provider_option_got_and_expected(name, va
 
 
 def test_unknown_option_is_refused_with_the_nearest_and_all_names():
-    with pytest.raises(InvalidArgument, match=r"no option 'device_ids'. It has: device_id, .* Did you mean 'device_id'"):
+    with pytest.raises(
+        InvalidArgument, match=r"no option 'device_ids'. It has: device_id, .* Did you mean 'device_id'"
+    ):
         parse(device_ids=1)
     with pytest.raises(InvalidArgument, match="It takes no options"):
         parse_options(NoOptions, {"a": 1}, "X")

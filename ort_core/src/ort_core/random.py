@@ -34,15 +34,24 @@ def generator_for(node_seed: float | None, key: Hashable) -> np.random.Generator
     """A generator for one node of one session; it is thread-safe, and consecutive runs draw from it in turn.
 
     Args:
-        node_seed: the operator's `seed` attribute. Nodes with equal seeds draw equal numbers.
+        node_seed: the operator's `seed` attribute. Nodes with equal seeds draw equal numbers; an integer seed gives the
+            uniform numbers of `numpy.random.RandomState`, which ONNX's own tests expect.
         key: tells the nodes of a process apart when only the process seed is set; must have a stable `repr`.
     """
     import numpy as np
 
     if node_seed is not None:
-        return np.random.default_rng(struct.unpack("<Q", struct.pack("<d", node_seed))[0])
+        bits = np.random.MT19937()
+        bits.state = np.random.RandomState(_legacy_seed(node_seed)).get_state(legacy=False)
+        return np.random.Generator(bits)
     with _lock:
         seed = _process_seed
     if seed is None:
         return np.random.default_rng()
     return np.random.default_rng([zlib.crc32(repr(key).encode()), seed & (2**64 - 1)])
+
+
+def _legacy_seed(seed: float) -> int:
+    if float(seed).is_integer() and 0 <= seed < 2**32:
+        return int(seed)
+    return zlib.crc32(struct.pack("<d", seed))

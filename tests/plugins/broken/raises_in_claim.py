@@ -1,6 +1,6 @@
 """Raises when it is offered nodes."""
 
-from ort_core.providers.spec import Claim, Executable, Plugin, Provider
+from ort_core.providers.spec import Executable, Plugin, Provider
 
 
 class BrokenExecutable(Executable):

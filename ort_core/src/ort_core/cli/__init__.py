@@ -9,6 +9,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 
+from ort_core import __version__
 from ort_core.cli.commands import load_commands
 from ort_core.cli.tables import printable
 from ort_core.cli.usage import UsageError
@@ -17,9 +18,7 @@ from ort_core.errors import OrtError
 
 class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        from importlib.metadata import version
-
-        print(f"ort-core {version('ort-core')}")
+        print(f"ort-core {__version__}")
         parser.exit()
 
 

@@ -113,8 +113,9 @@ def copy_tensor(src: RuntimeValue, dst: RuntimeValue, stream: Stream | None = No
     if len(devices) == 2 and source.device.type != target.device.type:
         copy_tensor(to_host(source), target, stream)
         return
-    if isinstance(target, np.ndarray) and not target.flags.writeable:
-        raise InvalidArgument(f"cannot copy into a read-only {describe(type_of(target))}. Copy the array first.")
+    if isinstance(target, np.ndarray) and not (target.flags.c_contiguous and target.flags.writeable):
+        copy_elements(to_host(source), target)
+        return
     device = devices[0].device
     runtime = runtime_for(device)
     queue = _stream_of(device, runtime) if stream is None else stream

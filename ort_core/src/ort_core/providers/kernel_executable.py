@@ -76,9 +76,8 @@ class KernelExecutable(Executable):
                 if output is not None:
                     slots[output] = len(slots)
         self._absent = len(slots)
-        self._template = (
-            [None] * self._n_inputs + constants + [None] * (self._absent + 1 - self._n_inputs - len(constants))
-        )
+        n_temporaries = self._absent + 1 - first_temporary
+        self._template: list[Any] = [*[None] * self._n_inputs, *constants, *[None] * n_temporaries]
         self._constant_roots = {id(storage_root(c)) for c in constants if isinstance(c, np.ndarray)}
         self._outputs = tuple(slots[v] for v in graph.outputs)
         self._steps = self._make_steps(graph, kernels, slots, first_temporary)

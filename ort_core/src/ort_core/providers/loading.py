@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ort_core.errors import EPFail, InvalidArgument
-from ort_core.providers.entry_points import EntryPoint
+from ort_core.providers.entry_points import PROVIDERS, EntryPoint
 from ort_core.providers.spec import API_VERSION, Availability, Plugin
 
 IN_PROCESS = "(in process)"
@@ -100,18 +100,18 @@ class Slot:
 
 
 def load_object(entry: EntryPoint) -> Any:
-    """What an entry point refers to; whatever the import raises goes through.
+    """What an entry point refers to; a provider's must name an attribute. Whatever the import raises goes through.
 
     Raises:
-        InvalidArgument: the entry point is not of the form `module:attribute`.
+        InvalidArgument: the entry point is malformed.
     """
     module_name, colon, attribute = (part.strip() for part in entry.value.partition(":"))
-    if not module_name or not colon or not attribute:
+    if not module_name or bool(colon) != bool(attribute) or (entry.group == PROVIDERS and not attribute):
         raise InvalidArgument(
             f"entry point '{entry.name} = {entry.value}' of {entry} must have the form 'module:attribute'"
         )
     target: Any = importlib.import_module(module_name)
-    for part in attribute.split("."):
+    for part in attribute.split(".") if attribute else ():
         target = getattr(target, part)
     return target
 

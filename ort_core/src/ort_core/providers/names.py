@@ -65,19 +65,23 @@ def install_hint(name: str) -> str:
 
 
 def nearest_names(name: str, candidates: Iterable[str]) -> list[str]:
-    """Up to three candidates that `name` may have meant, best first; case and the common suffix do not count."""
+    """Up to three candidates that `name` may have meant, best first; case and the suffix of provider names do not count."""
     import difflib
-
-    def stem(text: str) -> str:
-        return text.lower().replace("_", "").removesuffix("executionprovider").removesuffix("provider")
 
     by_stem: dict[str, str] = {}
     for candidate in candidates:
-        by_stem.setdefault(stem(candidate), candidate)
-    return [by_stem[s] for s in difflib.get_close_matches(stem(name), by_stem, n=3, cutoff=0.6)]
+        by_stem.setdefault(_stem(candidate), candidate)
+    return [by_stem[s] for s in difflib.get_close_matches(_stem(name), by_stem, n=3, cutoff=0.6)]
 
 
 def did_you_mean(name: str, candidates: Iterable[str]) -> str:
     """A sentence with the nearest names and a leading space, or nothing."""
-    names = nearest_names(name, candidates)
-    return f" Did you mean {' or '.join(repr(n) for n in names)}?" if names else ""
+    found = nearest_names(name, candidates)
+    return f" Did you mean {' or '.join(repr(n) for n in found)}?" if found else ""
+
+
+def _stem(name: str) -> str:
+    lower = name.lower()
+    for marker in ("exec", "prov"):
+        lower = lower.partition(marker)[0] or lower
+    return lower

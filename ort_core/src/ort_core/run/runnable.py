@@ -19,7 +19,7 @@ from ort_core.plan.plan import ExecutionPlan
 from ort_core.providers.kernel_executable import storage_root
 from ort_core.run.copies import copy_to
 from ort_core.run.executor import execute
-from ort_core.run.profiler import Profiler
+from ort_core.providers.spec import Profiler
 from ort_core.run.state import RunState, StreamPool, check_fits, new_tensor
 from ort_core.values import DeviceTensor, RuntimeValue, device_of
 

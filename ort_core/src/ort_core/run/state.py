@@ -22,7 +22,7 @@ from ort_core.values import DeviceTensor, RuntimeValue
 if TYPE_CHECKING:
     from ort_core.memory.allocator import Buffer, Stream
     from ort_core.plan.plan import RunStep
-    from ort_core.run.profiler import Profiler
+    from ort_core.providers.spec import Profiler
 
 
 class StreamPool:

@@ -1,0 +1,1 @@
+"""An example execution provider for ort-core."""

@@ -1,0 +1,110 @@
+"""What is provable of the shapes of values and of the contents of small integer tensors.
+
+Unlike the symbolic dimensions in `Value.type`, whose names only repeat what the model claims, two equal terms here are
+equal in every run: a symbol is one dimension of one value. Facts stay true while the graph is rewritten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import numpy as np
+
+from ort_core.ir.graph import Graph, Value
+from ort_core.ir.rewrite import constant_array
+from ort_core.ir.types import ElementType, TensorType
+from ort_core.optimize.terms import DIMENSION, Symbol, Term, fits_int64
+
+Terms: TypeAlias = "tuple[Term, ...]"
+
+MAX_ELEMENTS = 128
+_INTEGERS = (ElementType.INT64, ElementType.BOOL)
+
+
+class ShapeFacts:
+    """The facts of one graph, computed in topological order; values of outer graphs have what their types say."""
+
+    def __init__(self, graph: Graph) -> None:
+        from ort_core.optimize.element_rules import ELEMENT_RULES
+        from ort_core.optimize.shape_rules import SHAPE_RULES
+
+        self._shapes: dict[Value, Terms | None] = {}
+        self._elements: dict[Value, Terms | None] = {}
+        for node in graph.nodes:
+            if node.domain:
+                continue
+            rule = SHAPE_RULES.get(node.op_type)
+            if rule is not None:
+                shapes = rule(self, node)
+                if shapes is not None:
+                    for value, shape in zip(node.outputs, shapes, strict=False):
+                        if value is not None and shape is not None:
+                            self._shapes[value] = _confirmed(value, shape)
+            element_rule = ELEMENT_RULES.get(node.op_type)
+            if element_rule is not None and (value := node.outputs[0]) is not None and value.element in _INTEGERS:
+                elements = element_rule(self, node)
+                if elements is not None and len(elements) <= MAX_ELEMENTS and all(map(fits_int64, elements)):
+                    self._elements[value] = elements
+
+    def shape(self, value: Value | None) -> Terms | None:
+        """The dimensions, or None while the rank is unknown."""
+        if value is None:
+            return None
+        found = self._shapes.get(value)
+        if found is None:
+            found = self._shapes[value] = _from_type(value)
+        return found
+
+    def rank(self, value: Value | None) -> int | None:
+        """The number of dimensions, or None."""
+        shape = self.shape(value)
+        return None if shape is None else len(shape)
+
+    def elements(self, value: Value | None) -> Terms | None:
+        """The contents of an int64 or bool tensor (as 0 and 1) of rank 0 or 1, or None."""
+        if value is None:
+            return None
+        if value not in self._elements:
+            self._elements[value] = _constant_elements(value)
+        return self._elements[value]
+
+    def integers(self, value: Value | None) -> tuple[int, ...] | None:
+        """As `elements`, if all of them are known."""
+        elements = self.elements(value)
+        if elements is None:
+            return None
+        known = tuple(e for e in elements if isinstance(e, int))
+        return known if len(known) == len(elements) else None
+
+    def is_scalar(self, value: Value | None) -> bool:
+        """Whether the rank is 0."""
+        return self.shape(value) == ()
+
+
+def dimensions(value: Value, rank: int) -> Terms:
+    """Fresh symbols for the dimensions of a value, or their sizes where the type has them."""
+    shape = value.shape if value.shape is not None and len(value.shape) == rank else (None,) * rank
+    return tuple(d if isinstance(d, int) else Symbol(DIMENSION, value, axis) for axis, d in enumerate(shape))
+
+
+def _from_type(value: Value) -> Terms | None:
+    if value.const is not None and value.is_constant:
+        return tuple(value.const.shape)
+    return dimensions(value, len(value.shape)) if value.shape is not None else None
+
+
+def _confirmed(value: Value, shape: Sequence[Term | None]) -> Terms:
+    """The shape with sizes from the type, which ONNX inferred, where the rule has a symbol or nothing."""
+    typed = dimensions(value, len(shape))
+    return tuple(t if s is None or (isinstance(t, int) and not isinstance(s, int)) else s for s, t in zip(shape, typed, strict=True))
+
+
+def _constant_elements(value: Value) -> Terms | None:
+    if value.const is None or value.element not in _INTEGERS or not isinstance(value.type, TensorType):
+        return None
+    array = constant_array(value, MAX_ELEMENTS * 8)
+    if array is None or array.ndim > 1:
+        return None
+    items: Terms = tuple(np.asarray(array, np.int64).reshape(-1).tolist())
+    return items

@@ -1,0 +1,163 @@
+"""Maps and categories of ai.onnx.ml: ZipMap, CastMap, DictVectorizer, CategoryMapper, LabelEncoder."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ort_core.ir.graph import Node
+from ort_core.providers.kernel import kernel
+
+ML = "ai.onnx.ml"
+
+
+@kernel("ZipMap", domain=ML)
+def zip_map(
+    x: np.ndarray, *, classlabels_int64s: Sequence[int] = (), classlabels_strings: Sequence[str] = ()
+) -> list[dict[Any, float]]:
+    """One map from class label to score for each row of X [N, C] or [C]. Source: ONNX ZipMap."""
+    labels = tuple(classlabels_strings or classlabels_int64s)
+    rows = np.atleast_2d(x)
+    if rows.ndim != 2 or rows.shape[1] != len(labels):
+        raise ValueError(f"{len(labels)} class labels do not fit scores of shape {x.shape}")
+    return [dict(zip(labels, row, strict=True)) for row in rows.tolist()]
+
+
+_CAST_TYPES: dict[str, type] = {"TO_FLOAT": np.float32, "TO_INT64": np.int64, "TO_STRING": object}
+
+
+@kernel("CastMap", domain=ML)
+def cast_map(
+    x: Mapping[int, Any], *, cast_to: str = "TO_FLOAT", map_form: str = "DENSE", max_map: int = 1
+) -> np.ndarray:
+    """Y [1, C] = the values by ascending key; SPARSE puts each at its key among `max_map`, 0 elsewhere.
+
+    Source: ONNX CastMap.
+    """
+    if cast_to not in _CAST_TYPES or map_form not in ("DENSE", "SPARSE"):
+        raise ValueError(f"cast_to '{cast_to}' and map_form '{map_form}' are unknown")
+    keys = sorted(x)
+    if keys and keys[0] < 0:
+        raise ValueError(f"key {keys[0]} is negative")
+    convert = _converter(cast_to)
+    if map_form == "DENSE":
+        values = [convert(x[k]) for k in keys]
+    else:
+        values = [convert(x[k]) if k in x else ("0" if cast_to == "TO_STRING" else 0) for k in range(max_map)]
+    return np.array(values, _CAST_TYPES[cast_to]).reshape(1, -1)
+
+
+def _converter(cast_to: str) -> Any:
+    if cast_to == "TO_STRING":
+        return lambda v: v if isinstance(v, str) else f"{v:.8g}"
+    return float if cast_to == "TO_FLOAT" else lambda v: int(float(v))
+
+
+@kernel("DictVectorizer", domain=ML)
+class DictVectorizer:
+    """Y [1, C] = the map's value for each key of the vocabulary, 0 or "" where it has none. Source: ONNX DictVectorizer."""
+
+    def prepare(
+        self,
+        node: Node,
+        ctx: object,
+        *,
+        int64_vocabulary: Sequence[int] = (),
+        string_vocabulary: Sequence[str] = (),
+    ) -> None:
+        """Keeps the vocabulary."""
+        output = node.outputs[0]
+        self._dtype = output.element.dtype if output is not None and output.element is not None else None
+        self._keys = tuple(string_vocabulary or int64_vocabulary)
+
+    def run(self, x: Mapping[Any, Any]) -> np.ndarray:
+        """Looks the keys up."""
+        some = next(iter(x.values()), 0.0)
+        dtype = self._dtype or (np.dtype(object) if isinstance(some, str) else np.asarray(some).dtype)
+        return np.array([x.get(k, "" if dtype == object else 0) for k in self._keys], dtype).reshape(1, -1)
+
+
+@kernel("CategoryMapper", domain=ML)
+def category_mapper(
+    x: np.ndarray,
+    *,
+    cats_int64s: Sequence[int] = (),
+    cats_strings: Sequence[str] = (),
+    default_int64: int = -1,
+    default_string: str = "_Unused",
+) -> np.ndarray:
+    """Y = the integer of each string in X, or the string of each integer. Source: ONNX CategoryMapper."""
+    if len(cats_int64s) != len(cats_strings):
+        raise ValueError(f"{len(cats_int64s)} integers do not pair with {len(cats_strings)} strings")
+    if x.dtype == object:
+        return _look_up(x, dict(zip(cats_strings, cats_int64s, strict=True)), default_int64, np.dtype(np.int64))
+    return _look_up(x, dict(zip(cats_int64s, cats_strings, strict=True)), default_string, np.dtype(object))
+
+
+def _look_up(x: np.ndarray, table: Mapping[Any, Any], default: Any, dtype: np.dtype) -> np.ndarray:
+    found = np.empty(x.size, dtype)
+    found[:] = [table.get(item, default) for item in x.reshape(-1).tolist()]
+    return found.reshape(x.shape)
+
+
+@kernel("LabelEncoder", domain=ML)
+class LabelEncoder:
+    """Y = the value of each element's key, or the default; NaN is a key like others. Source: ONNX LabelEncoder."""
+
+    def prepare(
+        self,
+        node: Node,
+        ctx: object,
+        *,
+        default_float: float = -0.0,
+        default_int64: int = -1,
+        default_string: str = "_Unused",
+        default_tensor: np.ndarray | None = None,
+        keys_floats: Sequence[float] = (),
+        keys_int64s: Sequence[int] = (),
+        keys_strings: Sequence[str] = (),
+        keys_tensor: np.ndarray | None = None,
+        values_floats: Sequence[float] = (),
+        values_int64s: Sequence[int] = (),
+        values_strings: Sequence[str] = (),
+        values_tensor: np.ndarray | None = None,
+    ) -> None:
+        """Makes the table."""
+        keys = keys_tensor.tolist() if keys_tensor is not None else keys_floats or keys_int64s or keys_strings
+        default: Any
+        if values_tensor is not None:
+            values, self._dtype = values_tensor.tolist(), values_tensor.dtype
+            default = _tensor_default(values_tensor.dtype, default_float, default_int64, default_string)
+        elif values_strings:
+            values, self._dtype, default = values_strings, np.dtype(object), default_string
+        elif values_int64s:
+            values, self._dtype, default = values_int64s, np.dtype(np.int64), default_int64
+        else:
+            values, self._dtype, default = values_floats, np.dtype(np.float32), default_float
+        if default_tensor is not None:
+            default = default_tensor.reshape(-1).tolist()[0]
+        if len(keys) != len(values):
+            raise ValueError(f"{len(keys)} keys do not pair with {len(values)} values")
+        self._table = {_as_key(k): v for k, v in reversed(list(zip(keys, values, strict=True)))}
+        self._default = default
+
+    def run(self, x: np.ndarray) -> np.ndarray:
+        """Looks the elements up."""
+        if x.dtype.kind == "f":
+            found = np.empty(x.size, self._dtype)
+            found[:] = [self._table.get(_as_key(item), self._default) for item in x.reshape(-1).tolist()]
+            return found.reshape(x.shape)
+        return _look_up(x, self._table, self._default, self._dtype)
+
+
+def _tensor_default(dtype: np.dtype, default_float: float, default_int64: int, default_string: str) -> Any:
+    if dtype == object:
+        return default_string
+    return default_float if dtype.kind == "f" else default_int64
+
+
+def _as_key(item: Any) -> Any:
+    return "NaN" if isinstance(item, float) and math.isnan(item) else item
