@@ -73,7 +73,10 @@ def _attribute(attribute: onnx.AttributeProto) -> None:
     for tensor in attribute.tensors:
         tensor.name = ""
         _tensor(tensor)
-    for sparse in (*attribute.sparse_tensors, *([attribute.sparse_tensor] if attribute.HasField("sparse_tensor") else [])):
+    for sparse in (
+        *attribute.sparse_tensors,
+        *([attribute.sparse_tensor] if attribute.HasField("sparse_tensor") else []),
+    ):
         sparse.values.name = sparse.indices.name = ""
         _tensor(sparse.values)
         _tensor(sparse.indices)

@@ -100,7 +100,9 @@ def test_every_attribute_kind_survives() -> None:
             helper.make_attribute("graphs", [branch(helper.make_node("Abs", ["x"], ["h"]), output="h")]),
             helper.make_attribute("sparse", sparse),
             helper.make_attribute("type", helper.make_tensor_type_proto(TensorProto.FLOAT, ["n", 3])),
-            onnx.AttributeProto(name="sparses", type=onnx.AttributeProto.SPARSE_TENSORS, sparse_tensors=[sparse, sparse]),
+            onnx.AttributeProto(
+                name="sparses", type=onnx.AttributeProto.SPARSE_TENSORS, sparse_tensors=[sparse, sparse]
+            ),
             onnx.AttributeProto(
                 name="types",
                 type=onnx.AttributeProto.TYPE_PROTOS,
@@ -120,7 +122,9 @@ def test_every_attribute_kind_survives() -> None:
 
 
 def test_documentation_metadata_and_annotations_survive() -> None:
-    proto = model(helper.make_node("Neg", ["x"], ["a"]), helper.make_node("Abs", ["a"], ["y"]), initializers=[vector("w", 1)])
+    proto = model(
+        helper.make_node("Neg", ["x"], ["a"]), helper.make_node("Abs", ["a"], ["y"]), initializers=[vector("w", 1)]
+    )
     proto.doc_string = "model"
     proto.producer_name = "test"
     helper.set_model_props(proto, {"author": "me"})
@@ -216,7 +220,9 @@ def test_functions_keep_attributes_defaults_opsets_and_overloads() -> None:
 
 
 def test_domain_ai_onnx_is_the_empty_domain() -> None:
-    proto = model(helper.make_node("Neg", ["x"], ["y"], domain="ai.onnx"), opset_imports=[helper.make_opsetid("ai.onnx", 13)])
+    proto = model(
+        helper.make_node("Neg", ["x"], ["y"], domain="ai.onnx"), opset_imports=[helper.make_opsetid("ai.onnx", 13)]
+    )
     converted = round_trip(proto)
     assert converted.opset_imports == converted.original_opsets == {"": 13}
     assert converted.graph.nodes[0].domain == ""
@@ -272,7 +278,9 @@ def test_an_output_may_be_an_input_a_constant_or_listed_twice() -> None:
 def test_inner_names_that_hide_outer_names_mean_the_inner_value() -> None:
     proto = model(
         helper.make_node("Neg", ["x"], ["w"]),
-        conditional(branch(helper.make_node("Add", ["x", "w"], ["y"]), output="y", initializers=(vector("w", 3, 4),)), ELSE),
+        conditional(
+            branch(helper.make_node("Add", ["x", "w"], ["y"]), output="y", initializers=(vector("w", 3, 4),)), ELSE
+        ),
         inputs=[X, CONDITION],
     )
     converted = from_proto(proto)
@@ -364,7 +372,9 @@ def test_two_outputs_of_one_name_and_different_values_are_refused() -> None:
 
 
 def test_constants_of_a_function_body_are_written_as_constant_nodes() -> None:
-    function = helper.make_function("my", "F", ["a"], ["r"], [helper.make_node("Neg", ["a"], ["r"])], [helper.make_opsetid("", 21)])
+    function = helper.make_function(
+        "my", "F", ["a"], ["r"], [helper.make_node("Neg", ["a"], ["r"])], [helper.make_opsetid("", 21)]
+    )
     call = helper.make_node("F", ["x"], ["y"], domain="my")
     converted = from_proto(
         model(call, functions=[function], opset_imports=[helper.make_opsetid("", 21), helper.make_opsetid("my", 1)])
@@ -414,7 +424,13 @@ def test_single_nodes_and_attributes_convert() -> None:
     attribute = attribute_from_proto(helper.make_attribute("value", vector("t", 1, 2)))
     node = Node("Custom", [x, None], [Value("y")], {"value": attribute}, domain="d", name="n")
     proto = node_to_proto(node)
-    assert (proto.op_type, proto.domain, proto.name, list(proto.input), list(proto.output)) == ("Custom", "d", "n", ["x", ""], ["y"])
+    assert (proto.op_type, proto.domain, proto.name, list(proto.input), list(proto.output)) == (
+        "Custom",
+        "d",
+        "n",
+        ["x", ""],
+        ["y"],
+    )
     assert numpy_helper.to_array(proto.attribute[0].t).tolist() == [1, 2]
 
 

@@ -90,7 +90,7 @@ def test_broken_graphs_are_refused_with_a_message_that_says_where(case: str) -> 
 def test_an_input_without_a_type_is_refused() -> None:
     proto = build(RELU)
     proto.graph.input[0].ClearField("type")
-    with pytest.raises(InvalidGraph, match="input 'x'.*no type"):
+    with pytest.raises(InvalidGraph, match=r"input 'x'.*no type"):
         from_proto(proto)
 
 

@@ -1,5 +1,7 @@
 """Whole models: subgraphs, functions, inference on request, what is kept, and what is refused."""
 
+import contextlib
+
 import numpy as np
 import onnx
 import pytest
@@ -110,6 +112,26 @@ def test_expanded_nodes_keep_the_opset_of_their_function_in_subgraphs_too():
     np.testing.assert_allclose(run(model, c=np.array(False), x=X)[0], -expected, rtol=1e-5)
 
 
+def test_an_uncalled_function_takes_its_attribute_through_a_constant():
+    text = BOUND.replace("y = local.outer <middle = [1]> (x)", "y = Neg (x)").replace(
+        "z = local.total <over = [2]> (x)", "z = Abs (x)"
+    )
+    model = load(text.replace("u = local.total <over: ints = @middle> (t)", "u = Neg (t)"))
+    normalize_opset(model)
+    function = model.functions["local", "total", ""]
+    assert ops(function.graph) == ["Identity", "Constant", "ReduceSum"]
+    assert function.graph.nodes[1].attributes["value_ints"].ref == "over"
+
+
+def test_an_uncalled_function_whose_attribute_a_rule_has_to_read_is_refused():
+    text = """<ir_version: 8, opset_import: ["" : 17]>
+    agraph (float[2] x) => (y) { y = Neg (x) }
+    <domain: "local", opset_import: ["" : 11]>
+    rows <k> (t) => (u) { u = Softmax <axis: int = @k> (t) }"""
+    with pytest.raises(errors.NotImplemented, match=r"Softmax, opset 11.*'axis'.*function"):
+        normalize_opset(load(text))
+
+
 def test_a_recursive_function_is_refused():
     text = BOUND.replace("s = Identity (t)", "s = local.total (t)").replace(": 11]", ': 11, "local" : 1]')
     with pytest.raises(errors.InvalidGraph, match=r"local::total.*calls itself"):
@@ -117,7 +139,7 @@ def test_a_recursive_function_is_refused():
 
 
 def test_functions_that_multiply_are_stopped(monkeypatch):
-    monkeypatch.setattr("ort_core.load.opset._MAX_INLINED_NODES", 3)
+    monkeypatch.setattr("ort_core.load.opset_functions._MAX_NODES", 3)
     with pytest.raises(errors.InvalidGraph, match="more than 3 nodes"):
         normalize_opset(load(BOUND))
 
@@ -219,12 +241,54 @@ def test_an_input_may_be_a_constant_node():
         ("Upsample", 13, r"Upsample is deprecated since version 10.*Use Resize"),
         ("Scatter", 18, r"Scatter is deprecated since version 11.*Use ScatterElements"),
         ("Affine", 10, r"no operator 'Affine' at version 10"),
-        ("Relu", 0, r"version 0 of ai\.onnx; versions start at 1"),
+        ("Relu", 0, r"version 0 of ai\.onnx, expected at least 1"),
     ],
 )
 def test_operators_that_do_not_exist_are_refused(op, opset, message):
     with pytest.raises(errors.InvalidGraph, match=message):
         normalize_opset(node_model(op, opset))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("Squeeze <axes = [0.5]> (x)", "'axes' of type FLOATS, expected INTS"),
+        ("Squeeze <axis = [0]> (x)", "'axis' of type INTS, expected one of axes"),
+        ("Squeeze (x, x)", "got 2 inputs, expected 1\\."),
+        ("GroupNormalization <num_groups = 2> (x)", "got 1 inputs, expected 3\\."),
+    ],
+)
+def test_outdated_nodes_that_do_not_fit_their_operator_are_refused(text, message):
+    opset = 18 if text.startswith("Group") else 11
+    with pytest.raises(errors.InvalidGraph, match=message):
+        normalize_opset(
+            load(f'<ir_version: 8, opset_import: ["" : {opset}]> agraph (float[2, 3] x) => (y) {{ y = {text} }}')
+        )
+
+
+ABSENT = [
+    ("Affine", 7, 1),
+    ("BatchNormalization", 7, 5),
+    ("Clip", 10, 1),
+    ("GroupNormalization", 18, 3),
+    ("Pad", 10, 1),
+    ("PRelu", 6, 2),
+    ("ReduceLogSum", 12, 1),
+    ("Resize", 10, 2),
+    ("Scan", 8, 2),
+    ("Softmax", 12, 1),
+    ("Tile", 1, 3),
+    ("Upsample", 9, 2),
+]
+
+
+@pytest.mark.parametrize(("op", "opset", "count"), ABSENT)
+def test_absent_inputs_and_attributes_raise_nothing_but_our_errors(op, opset, count):
+    node = helper.make_node(op, [""] * count, ["y"])
+    graph = helper.make_graph([node], "g", [], [onnx.ValueInfoProto(name="y")])
+    model = from_proto(helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8))
+    with contextlib.suppress(errors.OrtError):
+        check_invariants(normalize_opset(model))
 
 
 def test_deprecated_tree_operators_are_refused_where_they_are_deprecated():

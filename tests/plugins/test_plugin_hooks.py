@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -292,12 +291,9 @@ def test_failing_run_observer_is_reported_once_and_dropped(site, register, caplo
     assert [o.plugin for o in hooks.run_observers()] == ["good"]
 
 
-def test_no_observer_costs_nothing(site):
+def test_without_observers_there_is_nothing_to_call(site):
     assert hooks.run_observers() == ()
-    start = time.perf_counter()
-    for _ in range(1000):
-        hooks.run_observers()
-    assert (time.perf_counter() - start) / 1000 < 20e-6
+    assert hooks.run_observers() is hooks.run_observers()
 
 
 def test_pluggy_is_imported_only_when_there_is_a_hook_module(site):

@@ -162,8 +162,7 @@ def build(
             continue
         break
     runnable = Runnable(compiled, _plan_constants(compiled, context))
-    default_plan = runnable.plan(runnable.all_on_host)
-    dump("plan", default_plan)
+    dump("plan", runnable.default_plan)
     defaults = {v.name: context.constant(v) for v in model.graph.inputs if v.const is not None}
     for graph in model.graphs():
         release_weights(graph)
@@ -173,6 +172,7 @@ def build(
 def load(source: Any, options: SessionOptions) -> Model:
     """Loads a model, brings it to the common opset and applies the options that change what is loaded."""
     from ort_core.infer.dimensions import override_dimensions
+    from ort_core.infer.shapes import infer_types
     from ort_core.load.onnx_model import load_model
     from ort_core.load.opset import normalize_opset
     from ort_core.providers import hooks
@@ -181,7 +181,7 @@ def load(source: Any, options: SessionOptions) -> Model:
     if model is None:
         root = options.config.get("session.model_external_initializers_file_folder_path") or None
         model = load_model(source, external_root=root, external_files=options.external_files)
-    model = normalize_opset(model)
+    model = normalize_opset(model, infer=infer_types)
     for name, value in options.initializers.items():
         _replace_initializer(model.graph, name, value.numpy())
     override_dimensions(model, options.free_dimensions_by_name, options.free_dimensions_by_denotation)

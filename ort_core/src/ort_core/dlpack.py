@@ -78,6 +78,7 @@ _CODES = {element: code for code, element in _TYPES.items()}
 _READ_ONLY, _COPIED, _PADDED = 1, 2, 4
 _PADDED_SINCE = (1, 1)
 _MAX_RANK = 64
+_NUMPY_HAS_VERSIONS = np.lib.NumpyVersion(np.__version__) >= "2.1.0"
 
 
 class _DLTensor(ctypes.Structure):
@@ -120,8 +121,10 @@ _capsule_rename = ctypes.pythonapi.PyCapsule_SetName
 _capsule_rename.argtypes, _capsule_rename.restype = [ctypes.py_object, ctypes.c_char_p], ctypes.c_int
 
 _LEGACY, _VERSIONED = b"dltensor", b"dltensor_versioned"
-# PyCapsule_SetName keeps the pointer, and a capsule may outlive this module.
 _USED = {_LEGACY: b"used_dltensor", _VERSIONED: b"used_dltensor_versioned"}
+for _name in _USED.values():
+    # PyCapsule_SetName keeps the pointer, and a capsule may outlive this module.
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(_name))
 
 
 def dlpack_device(device: Device) -> tuple[int, int]:
@@ -153,8 +156,8 @@ def to_capsule(
     code = _CODES.get(kind.element)
     if code is None:
         raise DLPackError(f"DLPack has no element type for {kind}")
-    versioned = max_version is not None and max_version[0] >= 1
-    if kind.element.bits < 8 and (max_version is None or tuple(max_version) < _PADDED_SINCE):
+    versioned = _NUMPY_HAS_VERSIONS and max_version is not None and max_version[0] >= 1
+    if kind.element.bits < 8 and not (versioned and max_version is not None and tuple(max_version) >= _PADDED_SINCE):
         raise DLPackError(
             f"{kind} has one element to a byte, which DLPack can say since version 1.1 only; the consumer asked for "
             f"{max_version or 'the unversioned form'}. Pass it bytes: `numpy.asarray(value).view(numpy.uint8)`."
@@ -207,9 +210,7 @@ def from_dlpack(data: Any, device: Device | None = None) -> RuntimeValue:
     return tensor
 
 
-def _placed(
-    value: RuntimeValue, dl_device: tuple[int, int] | None, copy: bool | None
-) -> tuple[RuntimeValue, bool]:
+def _placed(value: RuntimeValue, dl_device: tuple[int, int] | None, copy: bool | None) -> tuple[RuntimeValue, bool]:
     """The tensor where the consumer wants it, and whether it is a copy."""
     here = dlpack_device(device_of(value))
     if dl_device is not None and tuple(dl_device) != here:
@@ -275,7 +276,9 @@ def _device(code: int, index: int, hint: Any) -> Device:
         return Device(_DEVICE_TYPES[code], index)
     if isinstance(hint, Device) and dlpack_device(hint)[0] == code:
         return hint._replace(id=index)
-    raise DLPackError(f"DLPack device type {code} is none that can be told apart here. Copy the tensor to the host first.")
+    raise DLPackError(
+        f"DLPack device type {code} is none that can be told apart here. Copy the tensor to the host first."
+    )
 
 
 class _Owner:
@@ -323,10 +326,14 @@ def _adopt(capsule: Any, hint: Any, is_bool: bool) -> RuntimeValue:
     packed = element.bits < 8 and not flags & _PADDED
     place = _device(tensor.device_type, tensor.device_id, hint)
     if packed and not (dense and place.is_host):
-        raise DLPackError(f"packed {element.onnx_name} elements can be taken from dense host memory only. Copy it first.")
+        raise DLPackError(
+            f"packed {element.onnx_name} elements can be taken from dense host memory only. Copy it first."
+        )
     if not place.is_host:
         if not dense:
-            raise DLPackError(f"a tensor on {place} must be dense row-major, got strides {strides}. Make it contiguous.")
+            raise DLPackError(
+                f"a tensor on {place} must be dense row-major, got strides {strides}. Make it contiguous."
+            )
         nbytes = check_size(math.prod(shape) * element.dtype.itemsize)
         return DeviceTensor(element, shape, runtime_for(place).wrap(address, nbytes, owner))
     if packed:

@@ -23,7 +23,7 @@ from ort_core.providers.options import format_options
 from ort_core.providers.selection import Selection, close_quietly, create_providers, resolve_providers
 from ort_core.providers.spec import Provider
 from ort_core.run.profiler import Profiler
-from ort_core.run.runnable import ResultRequest, RunSettings
+from ort_core.run.runnable import DEFAULT_SETTINGS, ResultRequest, RunSettings
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -237,21 +237,20 @@ class InferenceSession:
     ) -> list[RuntimeValue]:
         """Runs the plan; tells observers, and turns to the remaining providers when one fails as a whole."""
         if run_options is None and self._profiler is None:
-            settings = _DEFAULT_SETTINGS
+            settings = DEFAULT_SETTINGS
         else:
             options = run_options or RunOptions()
             settings = RunSettings(options.cancel_flag, options.config, self._profiler)
         observers = hooks.run_observers()
         if observers:
             return self._observed(inputs, requests, settings, observers, run_options)
-        kept = inputs.copy()
         try:
             return self._built.runnable.run(inputs, requests, settings)
         except EPFail as error:
             if not self._fallback_enabled or len(self._providers) < 2:
                 raise
             self._fall_back(error)
-        return self._built.runnable.run(kept, requests, settings)
+        return self._built.runnable.run(inputs, requests, settings)
 
     def _observed(
         self,
@@ -412,9 +411,6 @@ class InferenceSession:
             raise Fail(
                 f"the model file {os.fspath(self._source)!r} changed since the session was created. Create a new one."
             )
-
-
-_DEFAULT_SETTINGS = RunSettings()
 
 
 def _has_reference(providers: Sequence[Provider]) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-
 from ort_core.providers.kernel_provider import FLOATS, NUMBERS, kernel
 
 DOMAIN = "ort_provider_example"

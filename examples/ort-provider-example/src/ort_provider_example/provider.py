@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import ClassVar
 
 from ort_core.ir.graph import Node
 from ort_core.ir.rewrite import add_node, replace_node
 from ort_core.providers.kernel_provider import KernelProvider
 from ort_core.providers.spec import Claim, CompileContext, Decline, Executable, GraphView, Partition
+
 from ort_provider_example import kernels
 
 
@@ -15,7 +17,7 @@ class ExampleProvider(KernelProvider):
     """Claims what it has kernels for; a dense layer is claimed as one group and compiled to one kernel."""
 
     kernels = (kernels,)
-    written_for = {"": 21}
+    written_for: ClassVar = {"": 21}
 
     def claim(self, view: GraphView) -> Iterable[Claim | Decline]:
         """Dense layers first, then single nodes."""
@@ -26,16 +28,14 @@ class ExampleProvider(KernelProvider):
 
     def find_layer(self, node: Node, view: GraphView) -> tuple[Node, ...] | None:
         """MatMul, Add and Relu from `node` on, if they follow each other and nothing else uses what is between them."""
-        layer: list[Node] = []
-        for op_type in ("MatMul", "Add", "Relu"):
-            if node not in view.nodes or node.op_type != op_type or self.decline_reason(node, view.opsets):
+        layer = [node]
+        while len(layer) < 3 and (output := layer[-1].outputs[0]) and len(output.uses) == 1:
+            user = output.uses[0].user
+            if not isinstance(user, Node):
                 return None
-            layer.append(node)
-            uses = node.outputs[0].uses if node.outputs[0] else ()
-            if op_type != "Relu" and (len(uses) != 1 or not isinstance(uses[0].user, Node)):
-                return None
-            node = uses[0].user if op_type != "Relu" else node
-        return tuple(layer)
+            layer.append(user)
+        matches = [n.op_type for n in layer] == ["MatMul", "Add", "Relu"] and set(layer) <= set(view.nodes)
+        return tuple(layer) if matches and not any(self.decline_reason(n, view.opsets) for n in layer) else None
 
     def compile(self, partition: Partition, ctx: CompileContext) -> Executable:
         """Replaces each dense layer by a node of the fused kernel; the base class compiles the rest."""

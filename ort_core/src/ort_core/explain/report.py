@@ -88,7 +88,7 @@ def placement_report(built: BuiltModel, providers: Sequence[str], status: Mappin
     partitions: list[PartitionSummary] = []
     _collect(built.compiled, built.assignment, "", nodes, partitions)
     copies: Counter[str] = Counter()
-    _count_copies(built.runnable.plan(built.runnable.all_on_host), copies)
+    _count_copies(built.runnable.default_plan, copies)
     return PlacementReport(tuple(providers), dict(status), tuple(partitions), tuple(nodes), dict(copies))
 
 

@@ -104,6 +104,11 @@ class Value:
         return tuple(self._uses)
 
     @property
+    def is_used(self) -> bool:
+        """Whether a node or a graph output refers to it."""
+        return bool(self._uses)
+
+    @property
     def is_constant(self) -> bool:
         """Whether the value is fixed at load: an initializer that no feed can override."""
         return self.const is not None and (self.graph is None or not self.graph.is_input(self))

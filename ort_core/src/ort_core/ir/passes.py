@@ -53,18 +53,23 @@ class Pass(Protocol):
 
 
 class _FunctionPass:
-    __slots__ = ("__doc__", "_function", "level", "name")
+    __slots__ = ("__doc__", "_function", "level", "name", "order")
 
-    def __init__(self, function: Callable[[Graph, PassContext], bool], level: Level) -> None:
+    def __init__(self, function: Callable[[Graph, PassContext], bool], level: Level, order: int) -> None:
         self._function = function
         self.name = function.__name__
         self.level = level
+        self.order = order
         self.__doc__ = function.__doc__
 
     def __call__(self, graph: Graph, ctx: PassContext) -> bool:
         return self._function(graph, ctx)
 
 
-def graph_pass(level: Level) -> Callable[[Callable[[Graph, PassContext], bool]], Pass]:
-    """Declares a function as a pass of the given level, under the function's name."""
-    return lambda function: _FunctionPass(function, level)
+def graph_pass(level: Level, *, order: int = 50) -> Callable[[Callable[[Graph, PassContext], bool]], Pass]:
+    """Declares a function as a pass of the given level, under the function's name.
+
+    Args:
+        order: passes run in rising order, round after round until nothing changes; it only saves rounds.
+    """
+    return lambda function: _FunctionPass(function, level, order)

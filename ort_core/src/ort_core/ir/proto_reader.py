@@ -18,7 +18,7 @@ from ort_core.ir.proto_scope import (
     refuse_ambiguous_names,
 )
 from ort_core.ir.proto_tensors import ExternalResolver, sparse_from_proto, weight_from_proto
-from ort_core.ir.proto_types import type_from_proto, type_to_proto
+from ort_core.ir.proto_types import checked_name, lenient_text, read_entries, type_from_proto, type_to_proto
 from ort_core.ir.rewrite import merge_type
 from ort_core.ir.shapes import compatible
 from ort_core.ir.tensors import WeightRef
@@ -82,9 +82,9 @@ class Reader:
         Raises:
             InvalidGraph: a name is dangling or defined twice, the nodes form a cycle, or data is malformed.
         """
-        graph = Graph(proto.name)
-        graph.doc = proto.doc_string
-        graph.metadata = {e.key: e.value for e in proto.metadata_props}
+        graph = Graph(checked_name(proto.name, title or "the graph"))
+        graph.doc = lenient_text(proto.doc_string)
+        graph.metadata = read_entries(proto.metadata_props)
         graph.annotations = tuple(proto.quantization_annotation)
         scope = Scope(graph, imports, outer, title or f"graph '{proto.name}'")
         if scope.depth > _MAX_NESTING:
@@ -166,7 +166,9 @@ class Reader:
                     "or node defines. Define it or leave the input out."
                 )
             inputs.append(value)
-        op_type, domain = proto.op_type, normal_domain(proto.domain)
+        op_type, name, domain = proto.op_type, proto.name, normal_domain(proto.domain)
+        for text in (op_type, name, domain, proto.overload):
+            checked_name(text, NodeTitle(proto))
         if not op_type:
             raise InvalidGraph(f"{node_title(proto)} of {scope.title} has no op_type. Name its operator.")
         node = Node(
@@ -174,20 +176,20 @@ class Reader:
             inputs,
             outputs,
             domain=domain,
-            name=proto.name,
+            name=name,
             overload=proto.overload,
             origin=Origin(op_type, domain, self._version(domain, scope, proto)),
         )
-        node.doc = proto.doc_string
-        node.metadata = {e.key: e.value for e in proto.metadata_props}
+        node.doc = lenient_text(proto.doc_string)
+        node.metadata = read_entries(proto.metadata_props)
         if proto.device_configurations:
             kept = type(proto)(device_configurations=proto.device_configurations)
             node.metadata[KEPT + "node"] = kept.SerializeToString().hex()
         for attribute in proto.attribute:
-            name = attribute.name
-            if name in node.attributes:
-                raise InvalidGraph(f"attribute '{name}' of {node} is set twice. Set it once.")
-            node.attributes[name] = self.attribute(attribute, node, scope)
+            key = checked_name(attribute.name, node)
+            if key in node.attributes:
+                raise InvalidGraph(f"attribute '{key}' of {node} is set twice. Set it once.")
+            node.attributes[key] = self.attribute(attribute, node, scope)
         return node
 
     def _version(self, domain: str, scope: Scope, proto: onnx.NodeProto) -> int:
@@ -216,7 +218,7 @@ class Reader:
                 f"{where} has type {proto.type}, expected one of 1 to 14 (AttributeProto.AttributeType). Set the type."
             )
         if proto.ref_attr_name:
-            return Attribute(kind, None, proto.ref_attr_name)
+            return Attribute(kind, None, checked_name(proto.ref_attr_name, where))
         field = _VALUE_FIELDS[kind]
         raw = getattr(proto, field)
         if not (proto.HasField(field) if kind in _SINGULAR else len(raw)):
@@ -261,8 +263,10 @@ class Reader:
             InvalidGraph: as for `graph`.
         """
         title = f"function '{proto.domain or 'ai.onnx'}::{proto.name}'"
+        for text in (proto.domain, proto.name, proto.overload, *proto.attribute):
+            checked_name(text, title)
         graph = Graph(proto.name)
-        graph.metadata = {e.key: e.value for e in proto.metadata_props}
+        graph.metadata = read_entries(proto.metadata_props)
         scope = Scope(graph, imports, title=title)
         for name in proto.input:
             graph.add_input(scope.define(name, "an input"))
@@ -276,9 +280,15 @@ class Reader:
         graph.sort()
         attributes: dict[str, Attribute | None] = dict.fromkeys(proto.attribute)
         for default in proto.attribute_proto:
-            attributes[default.name] = self.attribute(default, title, scope)
+            attributes[checked_name(default.name, title)] = self.attribute(default, title, scope)
         return Function(
-            normal_domain(proto.domain), proto.name, proto.overload, graph, attributes, proto.doc_string, imports
+            normal_domain(proto.domain),
+            proto.name,
+            proto.overload,
+            graph,
+            attributes,
+            lenient_text(proto.doc_string),
+            imports,
         )
 
 
@@ -288,7 +298,7 @@ def read_model(proto: onnx.ModelProto, weights: Sequence[WeightRef], external: E
     original = dict(imports)
     fallback = fallback_imports()
     reader = Reader(weights, proto.ir_version, fallback, external)
-    for domain in {normal_domain(f.domain) for f in proto.functions}:
+    for domain in {normal_domain(checked_name(f.domain, "a function's domain")) for f in proto.functions}:
         fallback.setdefault(domain, 1)
     functions: dict[tuple[str, str, str], Function] = {}
     for item in proto.functions:
@@ -324,9 +334,8 @@ def _describe(value: Value, info: onnx.ValueInfoProto, *, keep_type: bool = Fals
         if known is not None:
             merge_type(value, Value("", known))
     if info.doc_string:
-        value.doc = info.doc_string
-    for entry in info.metadata_props:
-        value.metadata[entry.key] = entry.value
+        value.doc = lenient_text(info.doc_string)
+    value.metadata.update(read_entries(info.metadata_props))
 
 
 def _value_infos(infos: dict[str, onnx.ValueInfoProto], scope: Scope) -> None:
@@ -356,5 +365,5 @@ def _check_declared(declared: ValueType | None, actual: TensorType, where: str) 
 
 def _keep_tensor_details(value: Value, tensor: onnx.TensorProto) -> None:
     if tensor.doc_string or tensor.metadata_props:
-        kept = type(tensor)(doc_string=tensor.doc_string, metadata_props=tensor.metadata_props)
+        kept = type(tensor)(doc_string=lenient_text(tensor.doc_string), metadata_props=tensor.metadata_props)
         value.metadata[KEPT + "tensor"] = kept.SerializeToString().hex()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ort_core.errors import InvalidGraph
 from ort_core.ir.graph import Graph, Value
+from ort_core.ir.proto_types import checked_name
 
 if TYPE_CHECKING:
     import onnx
@@ -59,6 +60,7 @@ class Scope:
         Raises:
             InvalidGraph: this graph has one of that name.
         """
+        checked_name(name, what)
         if name in self.values:
             raise InvalidGraph(
                 f"{what} of {self.title} defines '{name}', which {_definition(self.values[name])} already defines. "
@@ -91,7 +93,7 @@ def read_imports(protos: Iterable[onnx.OperatorSetIdProto], where: str) -> dict[
     """
     imports: dict[str, int] = {}
     for item in protos:
-        domain = normal_domain(item.domain)
+        domain = normal_domain(checked_name(item.domain, where))
         if imports.setdefault(domain, item.version) != item.version:
             raise InvalidGraph(
                 f"{where} imports domain '{domain or 'ai.onnx'}' twice, at versions {imports[domain]} and "

@@ -10,7 +10,7 @@ import numpy as np
 
 from ort_core.errors import InvalidGraph
 from ort_core.ir.graph import SparseWeight
-from ort_core.ir.proto_types import element_from_code
+from ort_core.ir.proto_types import element_from_code, read_entries
 from ort_core.ir.tensors import ArrayWeight, WeightRef, packed_size_bytes, unpack
 from ort_core.ir.types import ElementType
 
@@ -163,7 +163,7 @@ def _external_weight(
     where: object,
     external: ExternalResolver | None,
 ) -> WeightRef:
-    entries = {e.key: e.value for e in proto.external_data}
+    entries = read_entries(proto.external_data)
     marker = entries.get(WEIGHT_KEY)
     if marker is None:
         if external is not None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from ort_core.errors import InvalidGraph
+from ort_core.errors import InvalidGraph, InvalidProtobuf
 from ort_core.ir.shapes import Dim, Shape
 from ort_core.ir.types import ElementType, MapType, OptionalType, SequenceType, SparseTensorType, TensorType, ValueType
 
@@ -13,6 +14,27 @@ if TYPE_CHECKING:
 
 _MAX_DEPTH = 32
 _ELEMENTS = {int(element): element for element in ElementType}
+
+
+def checked_name(text: str | bytes, where: object) -> str:
+    """A string field that must be text; protobuf hands out bytes where it is not.
+
+    Raises:
+        InvalidProtobuf: it is not UTF-8.
+    """
+    if isinstance(text, bytes):
+        raise InvalidProtobuf(f"{where}: {text[:60]!r} is not UTF-8 text. The model file is damaged; export it again.")
+    return text
+
+
+def lenient_text(text: str | bytes) -> str:
+    """Documentation; what is not UTF-8 shows as replacement characters."""
+    return text.decode("utf-8", "replace") if isinstance(text, bytes) else text
+
+
+def read_entries(entries: Iterable[onnx.StringStringEntryProto]) -> dict[str, str]:
+    """Key-value pairs such as metadata, read leniently."""
+    return {lenient_text(e.key): lenient_text(e.value) for e in entries}
 
 
 def element_from_code(code: int, where: object) -> ElementType:
@@ -78,7 +100,7 @@ def _dim(proto: onnx.TensorShapeProto.Dimension) -> Dim:
     kind = proto.WhichOneof("value")
     if kind == "dim_value":
         return proto.dim_value if proto.dim_value >= 0 else None
-    return (proto.dim_param or None) if kind == "dim_param" else None
+    return (checked_name(proto.dim_param, "a dimension") or None) if kind == "dim_param" else None
 
 
 def type_to_proto(type_: ValueType | None) -> onnx.TypeProto:

@@ -217,7 +217,7 @@ def clone_node(
     for name, attribute in node.attributes.items():
         if attribute.ref and attributes is not None:
             if attribute.ref in attributes:
-                copy.attributes[name] = attributes[attribute.ref]
+                copy.attributes[name] = _clone_attribute(attributes[attribute.ref], copy, {}, "", names, None)
             continue
         copy.attributes[name] = _clone_attribute(attribute, copy, values, prefix, names, attributes)
     return copy
@@ -250,7 +250,7 @@ def bind_attributes(graph: Graph, attributes: Mapping[str, Attribute]) -> None:
         for name, attribute in list(node.attributes.items()):
             if attribute.ref:
                 if attribute.ref in attributes:
-                    node.attributes[name] = attributes[attribute.ref]
+                    node.attributes[name] = _clone_attribute(attributes[attribute.ref], node, {}, "", graph, None)
                 else:
                     del node.attributes[name]
 

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from ort_core.errors import Fail, InvalidArgument, InvalidGraph, NoSuchFile
 from ort_core.ir.proto_tensors import STRIP_BYTES
+from ort_core.ir.proto_types import read_entries
 from ort_core.ir.tensors import ArrayWeight, WeightRef, packed_size_bytes
 from ort_core.ir.types import ElementType
 from ort_core.load.source import BufferSource, ByteSource, FileSource
@@ -68,7 +69,7 @@ class ExternalData:
             NoSuchFile: the file does not exist.
             Fail: it is no regular file, or cannot be read.
         """
-        entries = {e.key: e.value for e in proto.external_data}
+        entries = read_entries(proto.external_data)
         if element is ElementType.STRING:
             raise InvalidGraph(f"{where}: strings cannot be external data. Store them in the model.")
         location = _checked_location(entries.get("location", ""), where)

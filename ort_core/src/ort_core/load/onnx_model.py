@@ -68,12 +68,7 @@ def load_model(
         )
     _check_versions(proto, name)
     external = ExternalData(model_path or None, external_root, external_files)
-    try:
-        return from_proto(proto, weights, external=external.weight)
-    except UnicodeDecodeError as error:
-        raise InvalidProtobuf(
-            f"{name}: a name is not UTF-8 text ({error}). The file is damaged; export it again."
-        ) from error
+    return from_proto(proto, weights, external=external.weight)
 
 
 def _head(source: ByteSource) -> bytes:

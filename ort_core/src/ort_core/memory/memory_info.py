@@ -10,7 +10,7 @@ from ort_core.devices import HOST, Device
 from ort_core.errors import InvalidArgument
 
 
-class _NativeEnum(enum.IntEnum):
+class NativeEnum(enum.IntEnum):
     """Prints as onnxruntime's native enums do: `OrtMemType.DEFAULT`."""
 
     def __str__(self) -> str:
@@ -20,7 +20,7 @@ class _NativeEnum(enum.IntEnum):
         return format(str(self), spec)
 
 
-class OrtAllocatorType(_NativeEnum):
+class OrtAllocatorType(NativeEnum):
     """How an allocator gets its memory: from the device each time, or from an arena."""
 
     INVALID = -1
@@ -28,7 +28,7 @@ class OrtAllocatorType(_NativeEnum):
     ORT_ARENA_ALLOCATOR = 1
 
 
-class OrtMemType(_NativeEnum):
+class OrtMemType(NativeEnum):
     """Whose memory it is as an execution provider sees it; `CPU` is another name of `CPU_OUTPUT`."""
 
     CPU_INPUT = -2
@@ -37,14 +37,14 @@ class OrtMemType(_NativeEnum):
     DEFAULT = 0
 
 
-class OrtDeviceMemoryType(_NativeEnum):
+class OrtDeviceMemoryType(NativeEnum):
     """A device's own memory, or memory that the host can read too."""
 
     DEFAULT = 0
     HOST_ACCESSIBLE = 5
 
 
-class OrtMemoryInfoDeviceType(_NativeEnum):
+class OrtMemoryInfoDeviceType(NativeEnum):
     """Kinds of devices."""
 
     CPU = 0
@@ -111,9 +111,7 @@ class OrtMemoryInfo:
 
     __slots__ = ("_alignment", "_allocator_type", "_device", "_mem_type", "_name", "_vendor_id")
 
-    def __init__(
-        self, name: str, allocator_type: OrtAllocatorType, device_id: int, mem_type: OrtMemType, /
-    ) -> None:
+    def __init__(self, name: str, allocator_type: OrtAllocatorType, device_id: int, mem_type: OrtMemType, /) -> None:
         _expect("allocator_type", allocator_type, OrtAllocatorType)
         _expect("mem_type", mem_type, OrtMemType)
         known = _KNOWN.get(name)

@@ -182,4 +182,3 @@ def _finish(device: Device, queue: Stream) -> None:
     except BaseException:
         _streams.by_device.pop(device, None)
         raise
-

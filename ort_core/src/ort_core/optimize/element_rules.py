@@ -7,10 +7,9 @@ from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 from ort_core.ir.graph import Node, Value
-from ort_core.ir.rewrite import constant_array
 from ort_core.ir.types import ElementType
 from ort_core.optimize.shape_facts import MAX_ELEMENTS, ShapeFacts, Terms
-from ort_core.optimize.terms import Term, add, divide, is_natural, multiply, subtract
+from ort_core.optimize.terms import ELEMENT, Symbol, Term, add, divide, is_natural, multiply, subtract
 
 ElementRule: TypeAlias = Callable[[ShapeFacts, Node], "Terms | None"]
 
@@ -75,11 +74,9 @@ def _slice(facts: ShapeFacts, node: Node) -> Terms | None:
 
 def _sliced(data: Terms, start: int, end: int, step: int) -> Terms:
     count = len(data)
-    start = start + count if start < 0 else start
-    end = end + count if end < 0 else end
     low, high = (0, count) if step > 0 else (-1, count - 1)
-    start = min(max(start, 0), count if step > 0 else count - 1)
-    end = min(max(end, low), high if step < 0 else count)
+    start = min(max(start + count if start < 0 else start, 0), high)
+    end = min(max(end + count if end < 0 else end, low), high)
     return tuple(data[i] for i in range(start, end, step))
 
 
@@ -97,8 +94,6 @@ def _concat(facts: ShapeFacts, node: Node) -> Terms | None:
 
 def _leaves(facts: ShapeFacts, value: Value | None) -> Terms | None:
     """Symbols for the contents of a value about which only its length is known."""
-    from ort_core.optimize.terms import ELEMENT, Symbol
-
     shape = facts.shape(value)
     if value is None or value.element is not ElementType.INT64 or shape is None or len(shape) > 1:
         return None
@@ -108,9 +103,7 @@ def _leaves(facts: ShapeFacts, value: Value | None) -> Terms | None:
     return tuple(Symbol(ELEMENT, value, i) for i in range(count))
 
 
-def _broadcast(
-    facts: ShapeFacts, node: Node, function: Callable[[Term, Term], Term | None]
-) -> Terms | None:
+def _broadcast(facts: ShapeFacts, node: Node, function: Callable[[Term, Term], Term | None]) -> Terms | None:
     a, b = (facts.elements(v) for v in node.inputs)
     if a is None or b is None or any(facts.rank(v) is None for v in node.inputs):
         return None
@@ -155,7 +148,8 @@ def _where(facts: ShapeFacts, node: Node) -> Terms | None:
     count = max(len(condition), len(a), len(b))
     if any(len(part) not in (1, count) for part in (condition, a, b)):
         return None
-    return tuple((a if condition[i % len(condition)] else b)[i % len(a if condition[i % len(condition)] else b)] for i in range(count))
+    chosen = [a if condition[i % len(condition)] else b for i in range(count)]
+    return tuple(part[i % len(part)] for i, part in enumerate(chosen))
 
 
 def _constant_of_shape(facts: ShapeFacts, node: Node) -> Terms | None:
@@ -196,7 +190,9 @@ def _extreme(choose: Callable[[int, int], int]) -> ElementRule:
         if len(node.inputs) != 2:
             return None
         return _broadcast(
-            facts, node, lambda a, b: choose(a, b) if isinstance(a, int) and isinstance(b, int) else a if a == b else None
+            facts,
+            node,
+            lambda a, b: choose(a, b) if isinstance(a, int) and isinstance(b, int) else a if a == b else None,
         )
 
     return rule

@@ -97,7 +97,10 @@ def _from_type(value: Value) -> Terms | None:
 def _confirmed(value: Value, shape: Sequence[Term | None]) -> Terms:
     """The shape with sizes from the type, which ONNX inferred, where the rule has a symbol or nothing."""
     typed = dimensions(value, len(shape))
-    return tuple(t if s is None or (isinstance(t, int) and not isinstance(s, int)) else s for s, t in zip(shape, typed, strict=True))
+    return tuple(
+        t if s is None or (isinstance(t, int) and not isinstance(s, int)) else s
+        for s, t in zip(shape, typed, strict=True)
+    )
 
 
 def _constant_elements(value: Value) -> Terms | None:

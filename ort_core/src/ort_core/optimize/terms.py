@@ -10,11 +10,11 @@ from ort_core.ir.graph import Value
 
 
 class Symbol(NamedTuple):
-    """An unknown integer: dimension `index` of `value`, or element `index` of its contents."""
+    """An unknown integer: dimension `place` of `value`, or element `place` of its contents."""
 
     kind: str
     value: Value
-    index: int
+    place: int
 
 
 class Expression(NamedTuple):
@@ -46,19 +46,19 @@ def is_natural(term: Term) -> bool:
 
 
 def add(a: Term, b: Term) -> Term:
-    """a + b."""
+    """The sum."""
     if isinstance(a, int) and isinstance(b, int):
         return a + b
     args = [*_parts("add", a), *_parts("add", b)]
     constant = sum(t for t in args if isinstance(t, int))
-    rest = sorted((t for t in args if not isinstance(t, int)), key=hash)
+    rest: list[Term] = sorted((t for t in args if not isinstance(t, int)), key=hash)
     if constant:
         rest.append(constant)
     return rest[0] if len(rest) == 1 else Expression("add", tuple(rest))
 
 
 def multiply(a: Term, b: Term) -> Term:
-    """a * b."""
+    """The product."""
     if isinstance(a, int) and isinstance(b, int):
         return a * b
     coefficient, factors = monomial((a, b))
@@ -66,7 +66,7 @@ def multiply(a: Term, b: Term) -> Term:
 
 
 def subtract(a: Term, b: Term) -> Term:
-    """a - b."""
+    """The difference."""
     if isinstance(a, int) and isinstance(b, int):
         return a - b
     if a == b:
@@ -81,7 +81,7 @@ def subtract(a: Term, b: Term) -> Term:
 
 
 def divide(a: Term, b: Term) -> Term | None:
-    """a / b for a of 0 or more and b over 0, rounded down; None where signs are unknown."""
+    """The quotient, for a of 0 or more and b over 0, rounded down; None where signs are unknown."""
     if isinstance(a, int) and isinstance(b, int):
         return a // b if a >= 0 and b > 0 else None
     if b == 1:
@@ -94,12 +94,12 @@ def monomial(terms: Iterable[Term]) -> tuple[int, tuple[Term, ...]]:
     coefficient = 1
     factors: list[Term] = []
     for term in terms:
-        if isinstance(term, Expression) and term.op == "mul":
+        if isinstance(term, int):
+            coefficient *= term
+        elif isinstance(term, Expression) and term.op == "mul":
             inner, more = monomial(term.args)
             coefficient *= inner
-            factors += more
-        elif isinstance(term, int):
-            coefficient *= term
+            factors.extend(more)
         else:
             factors.append(term)
     return (0, ()) if coefficient == 0 else (coefficient, tuple(sorted(factors, key=hash)))

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 PROVIDERS = "ort_core.providers"
@@ -22,8 +21,7 @@ _METADATA_SUFFIXES = (".dist-info", ".egg-info")
 _STANDARD_FINDERS = ("_frozen_importlib", "importlib.metadata", "importlib_metadata")
 
 
-@dataclass(frozen=True, slots=True)
-class EntryPoint:
+class EntryPoint(NamedTuple):
     """One entry point of an installed distribution.
 
     Attributes:

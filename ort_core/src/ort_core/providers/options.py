@@ -12,7 +12,6 @@ import functools
 import math
 import operator
 import os
-import pathlib
 import types
 import typing
 from collections.abc import Mapping
@@ -121,11 +120,15 @@ def _describe(field: dataclasses.Field[Any], hint: Any) -> _Field:
 
 
 def _is_supported(field: _Field) -> bool:
-    return field.base in (bool, int, float, str, pathlib.Path, Any, object) or _is_enum(field.base)
+    return field.base in (bool, int, float, str, Any, object) or _is_enum(field.base) or _is_path(field.base)
 
 
 def _is_enum(base: Any) -> bool:
     return isinstance(base, type) and issubclass(base, enum.Enum)
+
+
+def _is_path(base: Any) -> bool:
+    return isinstance(base, type) and issubclass(base, os.PathLike)
 
 
 def _convert(field: _Field, value: Any) -> Any:
@@ -138,6 +141,8 @@ def _convert(field: _Field, value: Any) -> Any:
         raise _Mismatch(_expected(field))
     if _is_enum(base):
         return _to_enum(field, value)
+    if _is_path(base):
+        return _to_path(field, value)
     result = _to_object(field, value) if base is object else _SCALARS[base](field, value)
     if field.choices is not None and result not in field.choices:
         raise _Mismatch(_expected(field))
@@ -182,9 +187,9 @@ def _to_str(field: _Field, value: Any) -> str:
     raise _Mismatch(_expected(field))
 
 
-def _to_path(field: _Field, value: Any) -> pathlib.Path:
+def _to_path(field: _Field, value: Any) -> Any:
     if isinstance(value, str | os.PathLike) and (text := os.fsdecode(value)):
-        return pathlib.Path(text)
+        return field.base(text)
     raise _Mismatch(_expected(field))
 
 
@@ -211,7 +216,7 @@ def _not_bool(field: _Field, value: Any) -> Any:
     return value
 
 
-_SCALARS: dict[Any, Any] = {bool: _to_bool, int: _to_int, float: _to_float, str: _to_str, pathlib.Path: _to_path}
+_SCALARS: dict[Any, Any] = {bool: _to_bool, int: _to_int, float: _to_float, str: _to_str}
 
 
 def _expected(field: _Field) -> str:
@@ -220,7 +225,7 @@ def _expected(field: _Field) -> str:
     elif field.choices is not None:
         text = "one of " + ", ".join(_format(c) for c in field.choices)
     else:
-        text = _SPELLING[field.base]
+        text = "a path" if _is_path(field.base) else _SPELLING[field.base]
     if field.minimum is not None and field.maximum is not None:
         text += f" from {field.minimum} to {field.maximum}"
     elif field.minimum is not None:
@@ -235,7 +240,6 @@ _SPELLING: dict[Any, str] = {
     int: "an integer",
     float: "a number",
     str: "a string",
-    pathlib.Path: "a path",
 }
 
 

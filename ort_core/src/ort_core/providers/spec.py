@@ -225,7 +225,7 @@ class CompileContext(Protocol):
         """The registered kernel of a custom operator."""
 
     def check(self) -> None:
-        """Raises when loading was cancelled or has passed its deadline."""
+        """Raises when loading was cancelled."""
 
 
 class Executable(ABC):
@@ -288,7 +288,7 @@ class RunContext(Protocol):
         """Memory of the provider's device until the call ends, in stream order."""
 
     def check(self) -> None:
-        """Raises when the run was terminated or has passed its deadline."""
+        """Raises when the run was terminated."""
 
 
 def option_fields(options: type) -> dict[str, dataclasses.Field[Any]]:

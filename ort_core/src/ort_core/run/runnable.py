@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import ctypes
 import functools
-import time
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-import numpy as np
-
 from ort_core.devices import HOST, Device
 from ort_core.ir.graph import Value
-from ort_core.ir.types import ElementType
 from ort_core.partition.compile import CompiledGraph
 from ort_core.plan.builder import build_plan, output_homes
 from ort_core.plan.plan import ExecutionPlan
-from ort_core.providers.kernel_executable import storage_root
-from ort_core.run.copies import copy_to
-from ort_core.run.executor import execute
 from ort_core.providers.spec import Profiler
-from ort_core.run.state import RunState, StreamPool, check_fits, new_tensor
+from ort_core.run.executor import execute
+from ort_core.run.results import OwnedMemory, write_into
+from ort_core.run.state import RunState, StreamPool
 from ort_core.values import DeviceTensor, RuntimeValue, device_of
 
 NEVER_CANCELLED = ctypes.c_uint32(0)
@@ -43,7 +38,11 @@ class RunSettings(NamedTuple):
     config: Mapping[str, str] = {}
     profiler: Profiler | None = None
     binding_id: int | None = None
-    timeout_s: float | None = None
+
+
+DEFAULT_SETTINGS = RunSettings()
+DO_NOT_SYNCHRONIZE = "disable_synchronize_execution_providers"
+"""Run configuration entry: `1` returns device results while work may still be queued, each with an event."""
 
 
 class Runnable:
@@ -61,6 +60,7 @@ class Runnable:
         self._n_inputs = len(compiled.graph.inputs)
         self._host_devices = (HOST,) * self._n_inputs
         self.all_on_host = tuple(ResultRequest(i) for i in range(len(compiled.graph.outputs)))
+        self.default_plan = self.plan(self.all_on_host)
 
     def plan(
         self, requests: tuple[ResultRequest, ...], input_devices: tuple[Device, ...] | None = None
@@ -88,9 +88,9 @@ class Runnable:
         self,
         inputs: list[RuntimeValue],
         requests: tuple[ResultRequest, ...] | None = None,
-        settings: RunSettings = RunSettings(),  # noqa: B008 - immutable
+        settings: RunSettings = DEFAULT_SETTINGS,
     ) -> list[RuntimeValue]:
-        """The requested results (all, on the host, by default); the list of inputs is consumed.
+        """The requested results (all, on the host, by default).
 
         A result never shares memory with an input or another result. A bound buffer is the result itself.
 
@@ -98,40 +98,32 @@ class Runnable:
             RuntimeException: a kernel failed.
             Fail: the run was terminated.
         """
-        requests = self.all_on_host if requests is None else requests
-        devices = None
-        buffers: dict[int, RuntimeValue] = {}
-        key = requests
-        if requests is not self.all_on_host:
-            buffers = {i: r.buffer for i, r in enumerate(requests) if r.buffer is not None}
-            key = tuple(r._replace(buffer=None) for r in requests)
-        for value in inputs:
-            if value.__class__ is DeviceTensor:
-                devices = tuple(map(device_of, inputs))
-                break
-        plan = self.plan(key, devices)
+        if DeviceTensor in map(type, inputs):
+            plan = self._plan_for(requests, tuple(map(device_of, inputs)))
+        elif requests is None:
+            plan = self.default_plan
+        else:
+            plan = self._plan_for(requests, None)
+        buffers = [r.buffer for r in requests or ()]
         bound: dict[int, RuntimeValue] = {}
-        for index, buffer in buffers.items():
-            bound.setdefault(plan.outputs[index], buffer)
-        roots = {id(storage_root(v)) if v.__class__ is np.ndarray else id(v) for v in inputs}
-        if devices is not None:
-            roots |= {id(v.buffer) for v in inputs if isinstance(v, DeviceTensor)}
-        deadline = None if settings.timeout_s is None else time.monotonic() + settings.timeout_s
-        state = RunState(
-            self._streams,
-            settings.cancel_flag,
-            settings.config,
-            profiler=settings.profiler,
-            binding_id=settings.binding_id,
-            deadline=deadline,
-        )
-        keep_alive = inputs.copy()
+        for slot, buffer in zip(plan.outputs, buffers, strict=False):
+            if buffer is not None:
+                bound.setdefault(slot, buffer)
+        memory = OwnedMemory(inputs)
+        state = RunState(self._streams, *settings)
         try:
-            results = execute(plan, inputs, state, bound=bound)
+            results = execute(plan, inputs.copy(), state, bound=bound)
             for index, result in enumerate(results):
-                results[index] = self._own(result, requests[index], roots, state)
-            if settings.config.get("disable_synchronize_execution_providers") == "1" and all(
-                not r.device.is_host for r in requests
+                if buffers and buffers[index] is not None:
+                    name = self._compiled.graph.output_names[requests[index].position] if requests else ""
+                    write_into(buffers[index], result, name, state)
+                    results[index] = buffers[index]
+                else:
+                    results[index] = memory.own(result, state)
+            if (
+                requests
+                and settings.config.get(DO_NOT_SYNCHRONIZE) == "1"
+                and not any(r.device.is_host for r in requests)
             ):
                 _mark_pending(results, state)
             else:
@@ -139,45 +131,17 @@ class Runnable:
         except BaseException:
             state.abandon()
             raise
-        del keep_alive
         return results
 
-    def _own(self, result: RuntimeValue, request: ResultRequest, roots: set[int], state: RunState) -> RuntimeValue:
-        """The result in memory of its own, or in the buffer that the caller bound."""
-        buffer = request.buffer
-        if buffer is not None:
-            if result is not buffer:
-                element = result.element if isinstance(result, DeviceTensor) else ElementType.from_dtype(result.dtype)
-                check_fits(buffer, element, result.shape, self._compiled.graph.output_names[request.position])
-                _copy_into(result, buffer, state)
-            return buffer
-        if result.__class__ is np.ndarray:
-            root = id(storage_root(result))
-            if root in roots or not result.flags.writeable:
-                result = result.copy()
-                root = id(result)
-            elif not result.flags.c_contiguous:
-                result = np.ascontiguousarray(result)
-                root = id(result)
-            roots.add(root)
-        elif isinstance(result, DeviceTensor):
-            if id(result.buffer) in roots:
-                copy = new_tensor(result.device, result.element, result.shape, state.stream(result.device))
-                result = copy_to(result, result.device, state, copy)
-            roots.add(id(result.buffer))
-        return result
+    def _plan_for(
+        self, requests: tuple[ResultRequest, ...] | None, devices: tuple[Device, ...] | None
+    ) -> ExecutionPlan:
+        return self.plan(tuple(r._replace(buffer=None) for r in requests or self.all_on_host), devices)
 
     def close(self) -> None:
         """Forgets plans and streams."""
         self._plans.clear()
         self._streams.clear()
-
-
-def _copy_into(result: RuntimeValue, buffer: RuntimeValue, state: RunState) -> None:
-    if isinstance(result, np.ndarray) and isinstance(buffer, np.ndarray):
-        np.copyto(buffer, result)
-    else:
-        copy_to(result, device_of(buffer), state, buffer)
 
 
 def _mark_pending(results: list[RuntimeValue], state: RunState) -> None:

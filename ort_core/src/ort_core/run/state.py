@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import threading
-import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -56,20 +55,17 @@ class RunState:
 
     Attributes:
         cancel_flag: non-zero once the run was terminated.
-        deadline: `time.monotonic()` seconds after which `check` raises, or None.
     """
 
-    __slots__ = ("_pool", "_streams", "binding_id", "cancel_flag", "config", "deadline", "profiler")
+    __slots__ = ("_pool", "_streams", "binding_id", "cancel_flag", "config", "profiler")
 
     def __init__(
         self,
         pool: StreamPool,
         cancel_flag: ctypes.c_uint32,
         config: Mapping[str, str],
-        *,
         profiler: Profiler | None = None,
         binding_id: int | None = None,
-        deadline: float | None = None,
     ) -> None:
         self._pool = pool
         self._streams: dict[Device, Stream] = {}
@@ -77,7 +73,6 @@ class RunState:
         self.config = config
         self.profiler = profiler
         self.binding_id = binding_id
-        self.deadline = deadline
 
     def stream(self, device: Device) -> Stream | None:
         """The stream of this run on `device`."""
@@ -91,13 +86,11 @@ class RunState:
         return stream
 
     def check(self) -> None:
-        """Raises Fail when the run was terminated or has passed its deadline."""
+        """Raises Fail when the run was terminated."""
         if self.cancel_flag.value:
             raise Fail(
                 "Exiting due to terminate flag being set to true. Set RunOptions.terminate to False to run again."
             )
-        if self.deadline is not None and time.monotonic() > self.deadline:
-            raise Fail("the run passed its deadline and was stopped. Give it more time, or a smaller input.")
 
     def synchronize(self) -> None:
         """Waits for all device work and gives the streams back; raises what a stream failed with."""
@@ -123,7 +116,18 @@ class RunState:
 class StepContext:
     """The `RunContext` of one step."""
 
-    __slots__ = ("_arguments", "_bound", "_scratch", "_state", "_step", "binding_id", "cancel_flag", "config", "profiler", "stream")
+    __slots__ = (
+        "_arguments",
+        "_bound",
+        "_scratch",
+        "_state",
+        "_step",
+        "binding_id",
+        "cancel_flag",
+        "config",
+        "profiler",
+        "stream",
+    )
 
     def __init__(
         self, state: RunState, step: RunStep, arguments: list[RuntimeValue], bound: Mapping[int, RuntimeValue]

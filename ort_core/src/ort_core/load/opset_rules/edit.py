@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ort_core import errors
+from ort_core.errors import InvalidGraph
 from ort_core.ir.graph import AttributeKind, Graph, Node, Value
 from ort_core.ir.rewrite import add_constant, constant_array, graph_of, make_attribute
 from ort_core.ir.tensors import WeightRef
@@ -16,10 +17,19 @@ from ort_core.ir.types import ElementType, TensorType
 INTEGERS = frozenset(t for t in ElementType if t.name.startswith(("INT", "UINT")))
 """Every integer element type."""
 
+_FLOATS = frozenset({ElementType.FLOAT, ElementType.DOUBLE, ElementType.FLOAT16, ElementType.BFLOAT16})
+
+
+def look(node: Node, name: str, default: Any = None) -> Any:
+    """The value of an attribute; refuses one that the caller of a function is to give."""
+    if name in node.attributes and node.attributes[name].ref:
+        raise refuse(node, f"its attribute '{name}' is an attribute of the function around it.")
+    return node.attr(name, default)
+
 
 def take(node: Node, name: str, default: Any = None) -> Any:
-    """Removes an attribute and returns its value."""
-    value = node.attr(name, default)
+    """As `look`, and removes the attribute."""
+    value = look(node, name, default)
     node.attributes.pop(name, None)
     return value
 
@@ -47,10 +57,14 @@ def input_at(node: Node, index: int) -> Value | None:
 
 
 def attribute_to_input(node: Node, name: str, index: int, dtype: Any = np.int64) -> None:
-    """Turns an attribute, where the node has it, into the constant input `index`."""
-    value = take(node, name)
-    if value is not None:
-        set_input(node, index, constant(node, value, name, dtype))
+    """Turns an attribute, where the node has it, into input `index`: a constant, also if a function's caller gives it."""
+    attribute = node.attributes.get(name)
+    if attribute is not None and attribute.ref:
+        del node.attributes[name]
+        passed: dict[str, Any] = {f"value_{attribute.kind.name.lower()}": attribute}
+        set_input(node, index, emit(node, "Constant", **passed))
+    elif attribute is not None:
+        set_input(node, index, constant(node, take(node, name), name, dtype))
 
 
 def emit(node: Node, op_type: str, *inputs: Value | None, graph: Graph | None = None, **attributes: Any) -> Value:
@@ -133,10 +147,14 @@ def fixed(value: Value | None) -> np.ndarray | None:
 
 
 def scalar_like(node: Node, value: float, like: Value, name: str) -> Value:
-    """A scalar constant of the element type of `like`, cast in the graph where that is unknown."""
+    """A scalar constant of the float type of `like`, cast in the graph where that is unknown."""
     element = element_of(like)
     if element is None:
         return emit(node, "CastLike", constant(node, value, name, np.float32), like)
+    if element not in _FLOATS:
+        raise InvalidGraph(
+            f"{node.where()}: got data of type {element.onnx_name}, expected a float type. Cast it first."
+        )
     with np.errstate(over="ignore"):
         return constant(node, np.asarray(value).astype(element.dtype), name, element.dtype)
 

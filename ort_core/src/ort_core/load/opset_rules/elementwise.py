@@ -16,6 +16,7 @@ from ort_core.load.opset_rules.edit import (
     emit_as,
     first_element_unknown,
     first_rank_unknown,
+    look,
     ones,
     put,
     rank_of,
@@ -90,7 +91,7 @@ def align_slope(node: Node) -> None:
 @upgrade("Selu", to=6)
 def keep_selu_defaults(node: Node) -> None:
     """The default coefficients were rounded to four decimals."""
-    put(node, alpha=node.attr("alpha", 1.6732), gamma=node.attr("gamma", 1.0507))
+    put(node, alpha=look(node, "alpha", 1.6732), gamma=look(node, "gamma", 1.0507))
 
 
 @upgrade("Cast", to=6)

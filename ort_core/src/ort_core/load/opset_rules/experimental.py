@@ -10,7 +10,6 @@ from ort_core.ir.graph import Node, Value
 from ort_core.load.opset_rules.edit import (
     constant,
     emit,
-    first_element_unknown,
     input_at,
     refuse,
     scalar_like,
@@ -19,7 +18,7 @@ from ort_core.load.opset_rules.edit import (
 from ort_core.load.opset_rules.registry import upgrade
 
 
-@upgrade("Affine", to=10, wants=first_element_unknown)
+@upgrade("Affine", to=10)
 def affine(node: Node) -> None:
     """Computes y = alpha * x + beta."""
     x = _data(node)
@@ -27,14 +26,14 @@ def affine(node: Node) -> None:
     _become(node, "Add", emit(node, "Mul", x, scalar_like(node, alpha, x, "alpha")), scalar_like(node, beta, x, "beta"))
 
 
-@upgrade("Scale", to=10, wants=first_element_unknown)
+@upgrade("Scale", to=10)
 def scale(node: Node) -> None:
     """Computes y = scale * x."""
     x = _data(node)
     _become(node, "Mul", x, scalar_like(node, take(node, "scale", 1.0), x, "scale"))
 
 
-@upgrade("ScaledTanh", to=10, wants=first_element_unknown)
+@upgrade("ScaledTanh", to=10)
 def scaled_tanh(node: Node) -> None:
     """Computes y = alpha * tanh(beta * x)."""
     x = _data(node)
@@ -43,7 +42,7 @@ def scaled_tanh(node: Node) -> None:
     _become(node, "Mul", inner, scalar_like(node, alpha, x, "alpha"))
 
 
-@upgrade("ParametricSoftplus", to=10, wants=first_element_unknown)
+@upgrade("ParametricSoftplus", to=10)
 def parametric_softplus(node: Node) -> None:
     """Computes y = alpha * ln(exp(beta * x) + 1)."""
     x = _data(node)
@@ -52,7 +51,7 @@ def parametric_softplus(node: Node) -> None:
     _become(node, "Mul", inner, scalar_like(node, alpha, x, "alpha"))
 
 
-@upgrade("ImageScaler", to=10, wants=first_element_unknown)
+@upgrade("ImageScaler", to=10)
 def image_scaler(node: Node) -> None:
     """Computes y = scale * x + bias, with a bias for each channel of [N, C, H, W]."""
     x = _data(node)

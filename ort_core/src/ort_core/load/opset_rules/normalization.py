@@ -12,6 +12,7 @@ from ort_core.load.opset_rules.edit import (
     emit,
     emit_as,
     fixed,
+    look,
     put,
     refuse,
     reshape,
@@ -20,6 +21,8 @@ from ort_core.load.opset_rules.edit import (
     take,
 )
 from ort_core.load.opset_rules.registry import upgrade
+
+_MAX_FOLDED_CHANNELS = 1 << 16
 
 
 @upgrade("BatchNormalization", to=7)
@@ -59,7 +62,7 @@ def batch_norm_training_mode(node: Node) -> None:
     mean = emit(node, "ReduceMean", channels, axes)
     centred = emit(node, "Sub", channels, mean)
     variance = emit(node, "ReduceMean", emit(node, "Mul", centred, centred), axes)
-    shifted = emit(node, "Add", variance, scalar_like(node, node.attr("epsilon", 1e-5), x, "epsilon"))
+    shifted = emit(node, "Add", variance, scalar_like(node, look(node, "epsilon", 1e-5), x, "epsilon"))
     inverse_deviation = emit(node, "Reciprocal", emit(node, "Sqrt", shifted))
     for output, value in zip(saved, (mean, inverse_deviation), strict=False):
         if output is not None:
@@ -106,14 +109,14 @@ def _only_first_output(node: Node) -> None:
 def group_norm_per_channel(node: Node) -> None:
     """Scale and bias were given per group; now they are given per channel."""
     x, *parameters = node.inputs
-    groups = node.attr("num_groups")
+    groups = look(node, "num_groups")
     if x is None or groups is None or groups < 1:
         return
     channels = x.shape[1] if x.shape is not None and len(x.shape) > 1 else None
     size: Value | None = None
     for index, parameter in enumerate(parameters, 1):
         array = fixed(parameter)
-        if array is not None and isinstance(channels, int):
+        if array is not None and isinstance(channels, int) and channels <= _MAX_FOLDED_CHANNELS:
             node.set_input(index, constant(node, np.repeat(array, channels // groups), "scale", array.dtype))
         elif parameter is not None:
             if size is None:

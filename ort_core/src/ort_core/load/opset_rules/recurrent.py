@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from ort_core.ir.graph import Node
-from ort_core.load.opset_rules.edit import put, take
+from ort_core.load.opset_rules.edit import look, put, take
 from ort_core.load.opset_rules.registry import upgrade
 
 
 @upgrade("GRU", to=3)
 def spell_direction(node: Node) -> None:
     """The default direction was misspelt."""
-    if node.attr("direction", "foward") == "foward":
+    if look(node, "direction", "foward") == "foward":
         put(node, direction="forward")
 
 

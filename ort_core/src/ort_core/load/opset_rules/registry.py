@@ -6,6 +6,7 @@ from bisect import insort
 from collections.abc import Callable
 from typing import NamedTuple
 
+from ort_core.errors import InvalidGraph, OrtError
 from ort_core.ir.graph import ONNX_DOMAIN, Node
 
 
@@ -51,12 +52,26 @@ def pending(node: Node, version: int) -> list[Rule]:
 
 
 def apply_rules(node: Node, version: int) -> None:
-    """Takes a node of opset `version` to the canonical one, step by step."""
+    """Takes a node of opset `version` to the canonical one, step by step.
+
+    Raises:
+        InvalidGraph: the node does not fit its operator.
+        NotImplemented: the node has no equivalent.
+    """
+    where = node.where()
     done: set[Rule] = set()
     while node.graph is not None:
         rule = next((r for r in pending(node, version) if r not in done), None)
         if rule is None:
             return
-        rule.apply(node)
+        try:
+            rule.apply(node)
+        except OrtError:
+            raise
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            raise InvalidGraph(
+                f"{where} does not fit its operator: bringing it to version {rule.to} failed with {error}. "
+                "Check its inputs and attributes against the ONNX documentation of its opset."
+            ) from error
         done.add(rule)
         version = max(version, rule.to - 1)

@@ -13,6 +13,7 @@ from ort_core.load.opset_rules.edit import (
     emit_as,
     fixed,
     input_at,
+    look,
     put,
     refuse,
     set_input,
@@ -37,7 +38,7 @@ def upsample_scales_to_input(node: Node) -> None:
 def upsample_to_resize(node: Node) -> None:
     """Upsample is called Resize; its scales are at least 1."""
     node.op_type = "Resize"
-    put(node, mode="nearest" if node.attr("mode", "nearest") == "nearest" else "linear", nearest_mode="floor")
+    put(node, mode="nearest" if look(node, "mode", "nearest") == "nearest" else "linear", nearest_mode="floor")
 
 
 @upgrade("Resize", to=11)
@@ -46,7 +47,7 @@ def resize_legacy_coordinates(node: Node) -> None:
     x, scales = node.inputs
     node.set_inputs((x, None, scales))
     put(node, coordinate_transformation_mode="asymmetric")
-    if node.attr("mode", "nearest") != "nearest" or "nearest_mode" in node.attributes:
+    if look(node, "mode", "nearest") != "nearest" or "nearest_mode" in node.attributes:
         return
     known = fixed(scales)
     if known is not None and not (known < 1).any():
@@ -65,15 +66,15 @@ def resize_legacy_coordinates(node: Node) -> None:
 @upgrade("Resize", to=13)
 def resize_optional_inputs(node: Node) -> None:
     """Inputs without effect were given as empty tensors; a coordinate mode for nearest neighbours was removed."""
-    mode = node.attr("coordinate_transformation_mode", "half_pixel")
+    mode = look(node, "coordinate_transformation_mode", "half_pixel")
     if mode != "tf_crop_and_resize" and input_at(node, 1) is not None:
         node.set_input(1, None)
     if input_at(node, 3) is not None:
         set_input(node, 2, None)
     if mode == "tf_half_pixel_for_nn":
-        rounding = node.attr("nearest_mode", "round_prefer_floor")
+        rounding = look(node, "nearest_mode", "round_prefer_floor")
         replacement = {"floor": "round_prefer_ceil", "round_prefer_floor": "ceil"}.get(rounding)
-        if node.attr("mode", "nearest") != "nearest" or replacement is None:
+        if look(node, "mode", "nearest") != "nearest" or replacement is None:
             raise refuse(node, f"there is no equal of coordinate mode '{mode}' with nearest mode '{rounding}'.")
         put(node, coordinate_transformation_mode="half_pixel", nearest_mode=replacement)
 
@@ -81,7 +82,7 @@ def resize_optional_inputs(node: Node) -> None:
 @upgrade("GridSample", to=20)
 def grid_sample_mode_names(node: Node) -> None:
     """The modes were named after two dimensions."""
-    mode = node.attr("mode", "bilinear")
+    mode = look(node, "mode", "bilinear")
     put(node, mode={"bilinear": "linear", "bicubic": "cubic"}.get(mode, mode))
 
 
@@ -95,6 +96,6 @@ def roi_align_default_coordinates(node: Node) -> None:
 def integer_norm(node: Node) -> None:
     """`p` was a float."""
     p = take(node, "p", 2.0)
-    if p != int(p):
+    if not float(p).is_integer():
         raise refuse(node, f"its norm p={p} is not an integer.")
     put(node, p=int(p))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ort_core.ir.graph import Node
 from ort_core.ir.shapes import Shape
-from ort_core.load.opset_rules.edit import emit, first_rank_unknown, put, restore_shape
+from ort_core.load.opset_rules.edit import emit, first_rank_unknown, look, put, restore_shape
 from ort_core.load.opset_rules.registry import upgrade
 
 
@@ -15,7 +15,7 @@ from ort_core.load.opset_rules.registry import upgrade
 )
 def softmax_along_one_axis(node: Node) -> None:
     """Keeps the old rows: directly where they lie along one axis, through a matrix otherwise."""
-    axis, x = node.attr("axis", 1), node.inputs[0]
+    axis, x = look(node, "axis", 1), node.inputs[0]
     if x is None:
         return
     single = _single_axis(axis, x.shape)

@@ -10,6 +10,7 @@ from ort_core.load.opset_rules.edit import (
     emit,
     first_element_unknown,
     input_at,
+    look,
     ones,
     put,
     rank_value,
@@ -23,7 +24,7 @@ from ort_core.load.opset_rules.registry import upgrade
 @upgrade("Concat", to=4)
 def concat_default_axis(node: Node) -> None:
     """`axis` was optional, with default 1."""
-    put(node, axis=node.attr("axis", 1))
+    put(node, axis=look(node, "axis", 1))
 
 
 @upgrade("Reshape", to=5)
@@ -82,7 +83,7 @@ def pads_to_inputs(node: Node) -> None:
     """`pads` and `value` become inputs."""
     attribute_to_input(node, "pads", 1)
     value = take(node, "value", 0.0)
-    if value and node.inputs[0] is not None and node.attr("mode", "constant") == "constant":
+    if value and node.inputs[0] is not None and look(node, "mode", "constant") == "constant":
         set_input(node, 2, scalar_like(node, value, node.inputs[0], "value"))
 
 

@@ -7,13 +7,16 @@ import numpy as np
 from ort_core.reference_ops.kernels.activations import sigmoid
 
 
+_KINDS_OF_SEVERAL = frozenset({"LOGISTIC", "SOFTMAX", "SOFTMAX_ZERO"})
+
+
 def transform_scores(scores: np.ndarray, kind: str) -> np.ndarray:
-    """Scores [N, C] after the transformation `kind`.
+    """Scores [N, C] after the transformation `kind`. As in onnxruntime, a single score is changed by PROBIT only.
 
     Raises:
         ValueError: the transformation is unknown.
     """
-    if kind == "NONE":
+    if kind == "NONE" or (scores.shape[1] == 1 and kind in _KINDS_OF_SEVERAL):
         return scores
     if kind == "LOGISTIC":
         return sigmoid(scores)
@@ -44,8 +47,8 @@ def probit(p: np.ndarray) -> np.ndarray:
 def second_class(score: np.ndarray, kind: str, *, is_probability: bool) -> np.ndarray:
     """Scores [N, 2] of both classes from the one score [N] that a binary classifier computes."""
     if kind == "PROBIT":
-        return probit(score)[:, None]
-    if is_probability:
+        return np.stack([-probit(score), probit(score)], axis=1)
+    if is_probability and kind != "LOGISTIC":
         return np.stack([1 - score, score], axis=1)
     both = np.stack([-score, score], axis=1)
     return sigmoid(both) if kind == "LOGISTIC" else both

@@ -1,10 +1,15 @@
-"""The check that an operator exists at the opset that a model imports, with messages that say what to do."""
+"""The check that a node fits its operator at the opset that a model imports, with messages that say what to do."""
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Mapping
+from typing import NamedTuple
+
 from ort_core import errors
 from ort_core.errors import InvalidGraph
-from ort_core.ir.graph import Function, Node
+from ort_core.ir.graph import AttributeKind, Node
+from ort_core.ir.schema import operator_schema
 from ort_core.load.opset_rules import RULES, pending
 
 EXTENSIONS = frozenset(
@@ -13,6 +18,12 @@ EXTENSIONS = frozenset(
 """Operators that onnxruntime has in the ONNX domain at opsets at which ONNX has no such operator, or none yet."""
 
 _REPLACED_BY = {"Upsample": "Resize", "Scatter": "ScatterElements"}
+
+
+class _Signature(NamedTuple):
+    min_inputs: int
+    max_inputs: int
+    kinds: Mapping[str, AttributeKind]
 
 
 def check_operator(node: Node, version: int, canonical: int) -> None:
@@ -31,18 +42,19 @@ def check_operator(node: Node, version: int, canonical: int) -> None:
     newest = {"": onnx.defs.onnx_opset_version(), "ai.onnx.ml": onnx.helper.VERSION_TABLE[-1][3]}
     known = newest.get(node.domain, canonical)
     if version < 1:
-        raise InvalidGraph(f"{node.where()}: the model imports version {version} of {domain}; versions start at 1.")
+        raise InvalidGraph(
+            f"{node.where()}: the model imports version {version} of {domain}, expected at least 1. Correct opset_import."
+        )
     if version > known:
         raise errors.NotImplemented(
             f"{node.where()}: the model imports version {version} of {domain}, but this ort-core works at {canonical} and "
             f"onnx {onnx.__version__} knows versions up to {known}. Upgrade both: pip install -U ort-core onnx."
         )
-    try:
-        schema = onnx.defs.get_schema(node.op_type, version, node.domain)
-    except onnx.defs.SchemaError as error:
-        if node.op_type in EXTENSIONS or _is_experimental(node, version):
+    schema = operator_schema(node.op_type, node.domain, version)
+    if schema is None:
+        if node.op_type in EXTENSIONS or is_experimental(node, version):
             return
-        raise InvalidGraph(_unknown(node, version, domain)) from error
+        raise InvalidGraph(_unknown(node, version, domain))
     if schema.deprecated and not pending(node, version):
         instead = _REPLACED_BY.get(node.op_type, "TreeEnsemble")
         raise InvalidGraph(
@@ -56,27 +68,46 @@ def check_operator(node: Node, version: int, canonical: int) -> None:
         )
 
 
-def is_recursive(function: Function) -> InvalidGraph:
-    """The error for a function that calls itself."""
-    return InvalidGraph(
-        f"function '{function.domain or 'ai.onnx'}::{function.name}' calls itself. ONNX functions cannot be recursive; "
-        "use a Loop."
-    )
+def check_node(node: Node, version: int) -> None:
+    """Checks the inputs and attributes of a node that is to be rewritten, since a rewrite would hide what is wrong.
+
+    Raises:
+        InvalidGraph: the number of inputs is wrong, or an attribute is unknown or of the wrong type.
+    """
+    signature = _signature(node.op_type, node.domain, version)
+    if signature is None:
+        return
+    least, most = signature.min_inputs, signature.max_inputs
+    if not least <= len(node.inputs) <= most:
+        raise InvalidGraph(
+            f"{node.where()}: got {len(node.inputs)} inputs, expected {least if least == most else f'{least} to {most}'}. "
+            "Correct the node, or the opset that the model imports."
+        )
+    for name, attribute in node.attributes.items():
+        kind = signature.kinds.get(name)
+        if kind is not attribute.kind:
+            expected = f"one of {', '.join(signature.kinds) or '(none)'}" if kind is None else kind.name
+            raise InvalidGraph(
+                f"{node.where()}: got attribute '{name}' of type {attribute.kind.name}, expected {expected}. "
+                "Correct the node, or the opset that the model imports."
+            )
 
 
-def expands_too_far(function: Function, limit: int) -> InvalidGraph:
-    """The error for functions that multiply beyond any use."""
-    return InvalidGraph(
-        f"expanding function '{function.domain or 'ai.onnx'}::{function.name}' gives more than {limit} nodes. "
-        "The functions of the model call each other too often; simplify them or export with a newer opset."
-    )
-
-
-def _is_experimental(node: Node, version: int) -> bool:
+def is_experimental(node: Node, version: int) -> bool:
+    """Whether ONNX no longer defines the operator at any opset, but a rule replaces it."""
     import onnx
 
     rules = RULES.get((node.domain, node.op_type))
     return rules is not None and rules[-1].to > version and not onnx.defs.has(node.op_type, domain=node.domain)
+
+
+@functools.cache
+def _signature(op_type: str, domain: str, version: int) -> _Signature | None:
+    schema = operator_schema(op_type, domain, version)
+    if schema is None:
+        return None
+    kinds = {name: AttributeKind[str(a.type).rpartition(".")[2]] for name, a in schema.attributes.items()}
+    return _Signature(schema.min_input, schema.max_input, kinds)
 
 
 def _unknown(node: Node, version: int, domain: str) -> str:

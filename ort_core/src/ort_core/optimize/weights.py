@@ -1,0 +1,71 @@
+"""Constants that are another constant in a different layout, read when somebody asks for them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from ort_core.ir.tensors import WeightRef, pack
+
+
+class ReshapedWeight:
+    """A constant under another shape with as many elements."""
+
+    __slots__ = ("_source", "element", "shape")
+
+    def __init__(self, source: WeightRef, shape: Sequence[int]) -> None:
+        self._source = source._source if isinstance(source, ReshapedWeight) else source
+        self.element = source.element
+        self.shape = tuple(shape)
+        if math.prod(self.shape) != math.prod(source.shape):
+            raise ValueError(f"cannot reshape {source.shape} to {self.shape}")
+
+    @property
+    def nbytes(self) -> int:
+        """The stored size in bytes."""
+        return self._source.nbytes
+
+    def view(self) -> memoryview:
+        """The stored bytes of the source."""
+        return self._source.view()
+
+    def read_into(self, dst: memoryview) -> None:
+        """Copies the stored bytes into `dst`."""
+        self._source.read_into(dst)
+
+    def array(self) -> np.ndarray:
+        """The source's array under the new shape."""
+        return self._source.array().reshape(self.shape)
+
+
+class TransposedWeight:
+    """A constant with its axes permuted; every access permutes anew."""
+
+    __slots__ = ("_permutation", "_source", "element", "shape")
+
+    def __init__(self, source: WeightRef, permutation: Sequence[int]) -> None:
+        self._source = source
+        self._permutation = tuple(permutation)
+        self.element = source.element
+        self.shape = tuple(source.shape[axis] for axis in permutation)
+
+    @property
+    def nbytes(self) -> int:
+        """The stored size in bytes."""
+        return self._source.nbytes
+
+    def view(self) -> memoryview:
+        """The stored bytes of the permuted tensor."""
+        return memoryview(pack(self.array(), self.element).data)
+
+    def read_into(self, dst: memoryview) -> None:
+        """Copies the stored bytes into `dst`."""
+        dst[:] = self.view()
+
+    def array(self) -> np.ndarray:
+        """The permuted tensor."""
+        array = np.ascontiguousarray(self._source.array().transpose(self._permutation))
+        array.flags.writeable = False
+        return array
