@@ -95,4 +95,5 @@ def _tensor(tensor: onnx.TensorProto) -> None:
     if tensor.data_type != onnx.TensorProto.STRING:
         for field in _DATA_FIELDS:
             tensor.ClearField(field)
+        tensor.ClearField("data_location")
         tensor.raw_data = np.ascontiguousarray(array).tobytes()

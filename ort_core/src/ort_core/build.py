@@ -126,6 +126,7 @@ def build(
     from ort_core.infer.shapes import infer_types
     from ort_core.load.save import save_model
     from ort_core.optimize.pipeline import optimize, run_passes
+    from ort_core.providers import hooks
 
     context = Context(env, options.load_cancelled)
     context.check()
@@ -135,7 +136,7 @@ def build(
     interface = _interface(model)
     level = Level(options.graph_optimization_level)
     passes = _pass_context(model, env)
-    optimize(model, level, passes, disabled=disabled_passes)
+    optimize(model, level, passes, extra=hooks.graph_passes(level), disabled=disabled_passes)
     context.check()
     if options.optimized_model_filepath:
         save_model(model, options.optimized_model_filepath)
@@ -216,7 +217,7 @@ def _run_provider_passes(
 ) -> None:
     own = provider.passes(level)
     if own:
-        run_passes(partition.graph, own, passes)
+        run_passes(Model(partition.graph, dict(partition.opsets)), own, passes)
         if os.environ.get("ORT_CORE_DEBUG"):
             check_invariants(Model(partition.graph, dict(partition.opsets)))
     dump("partition", partition.graph)

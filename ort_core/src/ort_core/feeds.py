@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 
 from ort_core.errors import InvalidArgument
-from ort_core.ir.shapes import format_shape
 from ort_core.ir.types import TensorType, ValueType, describe
-from ort_core.ort_value import to_runtime_value
-from ort_core.values import DeviceTensor, RuntimeValue
+from ort_core.convert import check_shape, to_runtime_value
+from ort_core.values import RuntimeValue
 
 _MISSING = object()
 
@@ -20,14 +19,14 @@ _MISSING = object()
 class _Input:
     """One input with what a quick check needs."""
 
-    __slots__ = ("dtype", "fixed", "name", "rank", "symbols", "type")
+    __slots__ = ("dtype", "fixed", "name", "shape", "symbols", "type")
 
     def __init__(self, name: str, type_: ValueType | None) -> None:
         self.name = name
         self.type = type_
         shape = type_.shape if isinstance(type_, TensorType) else None
         self.dtype = type_.element.dtype if isinstance(type_, TensorType) else None
-        self.rank = None if shape is None else len(shape)
+        self.shape = shape
         self.fixed = tuple((axis, d) for axis, d in enumerate(shape or ()) if isinstance(d, int))
         self.symbols = tuple((axis, d) for axis, d in enumerate(shape or ()) if isinstance(d, str) and d)
 
@@ -79,12 +78,15 @@ class FeedChecker:
             if (
                 value.__class__ is not np.ndarray
                 or value.dtype is not spec.dtype
-                or not value.flags.c_contiguous
                 or spec.dtype.kind == "O"
+                or not value.flags.c_contiguous
+                or not value.flags.aligned
             ):
                 value = to_runtime_value(value, spec.type, spec.name)
-            if spec.rank is not None and isinstance(value, np.ndarray | DeviceTensor):
-                self._check_shape(spec, value.shape)
+            elif spec.shape is not None and (
+                value.ndim != len(spec.shape) or any(value.shape[axis] != size for axis, size in spec.fixed)
+            ):
+                check_shape(value.shape, spec.shape, spec.name)
             values.append(value)
         if used != len(feed):
             unknown = [name for name in feed if name not in self._names]
@@ -104,20 +106,6 @@ class FeedChecker:
 
     def _signature(self) -> str:
         return ", ".join(f"{i.name}: {describe(i.type)}" for i in self._inputs)
-
-    def _check_shape(self, spec: _Input, shape: tuple[int, ...]) -> None:
-        if len(shape) != spec.rank:
-            raise InvalidArgument(
-                f"Invalid rank for input: {spec.name} Got: {len(shape)} Expected: {spec.rank}. Got shape "
-                f"{format_shape(shape)}, expected {describe(spec.type)}. Reshape the array, or fix the model."
-            )
-        for axis, size in spec.fixed:
-            if shape[axis] != size:
-                wrong = "\n".join(f" index: {a} Got: {shape[a]} Expected: {s}" for a, s in spec.fixed if shape[a] != s)
-                raise InvalidArgument(
-                    f"Got invalid dimensions for input: {spec.name} for the following indices\n{wrong}\n"
-                    f"Got shape {format_shape(shape)}, expected {describe(spec.type)}. Fix the input or the model."
-                )
 
     def _check_symbols(self, values: Sequence[RuntimeValue]) -> None:
         sizes: dict[str, tuple[int, str]] = {}

@@ -46,7 +46,11 @@ class BindableSession(Protocol):
         """The declared types of the outputs."""
 
     def _execute(
-        self, feeds: Mapping[str, RuntimeValue], outputs: Sequence[OutputRequest], run_options: Any
+        self,
+        feeds: Mapping[str, RuntimeValue],
+        outputs: Sequence[OutputRequest],
+        run_options: Any,
+        binding_id: int | None,
     ) -> list[RuntimeValue]:
         """Runs the model: one result for each request, in order; a request's buffer is its result."""
 
@@ -246,7 +250,7 @@ class IOBinding:
         if not self._requests:
             raise InvalidArgument("At least one output should be requested. Bind one: `bind_output(name)`.")
         requests = self.requests
-        results = self._session._execute(self._feeds, requests, run_options)
+        results = self._session._execute(self._feeds, requests, run_options, self.binding_id)
         for request, value in zip(requests, results, strict=True):
             bound = self._results.get(request.name)
             if bound is None or bound.value is not value:
@@ -276,7 +280,7 @@ class IOBinding:
 class SessionIOBinding(IOBinding):
     """A binding under the argument forms of onnxruntime's native class: devices are `OrtDevice`s."""
 
-    def bind_input(self, name: str, *args: Any) -> None:  # type: ignore[override]
+    def bind_input(self, name: str, *args: Any) -> None:
         """Binds an input to an array, or to `(device, element_type, shape, buffer_ptr)`.
 
         Raises:
@@ -287,7 +291,7 @@ class SessionIOBinding(IOBinding):
         else:
             self.bind_ortvalue_input(name, OrtValue(_at_address(*_native_arguments(args), name)))
 
-    def bind_output(self, name: str, *args: Any) -> None:  # type: ignore[override]
+    def bind_output(self, name: str, *args: Any) -> None:
         """Binds an output to a device, or to `(device, element_type, shape, buffer_ptr)`.
 
         Raises:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from ort_core.memory.allocator import Stream
     from ort_core.memory.memory_info import OrtDeviceVendorId, OrtMemoryInfo
 
-__all__ = ["OrtDevice", "OrtSyncStream", "OrtValue", "copy_tensors", "to_python", "to_runtime_value"]
+__all__ = ["OrtDevice", "OrtSyncStream", "OrtValue", "copy_tensors", "element_of", "to_python", "to_runtime_value"]
 
 
 class OrtSyncStream:

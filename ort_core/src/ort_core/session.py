@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ort_core.build import BuiltModel, build, session_env
+from ort_core.convert import to_python
 from ort_core.errors import EPFail, Fail, InvalidArgument
 from ort_core.feeds import FeedChecker
 from ort_core.io_binding import IOBinding, OutputRequest
 from ort_core.log import session_logger
 from ort_core.metadata import ModelMetadata, NodeArg
 from ort_core.options import RunOptions, SessionOptions
-from ort_core.ort_value import OrtValue, to_user_value
+from ort_core.ort_value import OrtValue
 from ort_core.providers import hooks, registry
 from ort_core.providers.names import REFERENCE
 from ort_core.providers.options import format_options
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from ort_core.explain.report import PlacementReport
+    from ort_core.ir.types import ValueType
     from ort_core.values import RuntimeValue
 
 
@@ -178,7 +180,7 @@ class InferenceSession:
         self._check_open()
         requests = None if not output_names else tuple([self._request(name) for name in output_names])
         results = self._guarded(self._feeds.collect(input_feed), requests, run_options)
-        return [to_user_value(value) for value in results]
+        return [to_python(value) for value in results]
 
     def run_with_ort_values(
         self,
@@ -226,21 +228,34 @@ class InferenceSession:
         feeds: Mapping[str, RuntimeValue],
         outputs: Sequence[OutputRequest],
         run_options: RunOptions | None = None,
+        binding_id: int | None = None,
     ) -> list[RuntimeValue]:
         """Runs with values as they are, results where they are asked for."""
         self._check_open()
         requests = tuple(ResultRequest(self._request(o.name).position, o.device, o.buffer) for o in outputs)
-        return self._guarded(self._feeds.collect(feeds), requests, run_options)
+        return self._guarded(self._feeds.collect(feeds), requests, run_options, binding_id)
+
+    @property
+    def _input_types(self) -> dict[str, ValueType | None]:
+        return {i.name: i.type for i in (*self._built.inputs, *self._built.overridable)}
+
+    @property
+    def _output_types(self) -> dict[str, ValueType | None]:
+        return {o.name: o.type for o in self._built.outputs}
 
     def _guarded(
-        self, inputs: list[RuntimeValue], requests: tuple[ResultRequest, ...] | None, run_options: RunOptions | None
+        self,
+        inputs: list[RuntimeValue],
+        requests: tuple[ResultRequest, ...] | None,
+        run_options: RunOptions | None,
+        binding_id: int | None = None,
     ) -> list[RuntimeValue]:
         """Runs the plan; tells observers, and turns to the remaining providers when one fails as a whole."""
-        if run_options is None and self._profiler is None:
+        if run_options is None and self._profiler is None and binding_id is None:
             settings = DEFAULT_SETTINGS
         else:
             options = run_options or RunOptions()
-            settings = RunSettings(options.cancel_flag, options.config, self._profiler)
+            settings = RunSettings(options.cancel_flag, options.config, self._profiler, binding_id)
         observers = hooks.run_observers()
         if observers:
             return self._observed(inputs, requests, settings, observers, run_options)

@@ -53,6 +53,23 @@ class DeviceTensor:
         """Address of the first element on its device."""
         return self.buffer.ptr + self.offset
 
+    def __dlpack__(
+        self,
+        *,
+        stream: Any = None,
+        max_version: tuple[int, int] | None = None,
+        dl_device: tuple[int, int] | None = None,
+        copy: bool | None = None,
+    ) -> Any:
+        from ort_core.dlpack import to_capsule
+
+        return to_capsule(self, stream=stream, max_version=max_version, dl_device=dl_device, copy=copy)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        from ort_core.dlpack import dlpack_device
+
+        return dlpack_device(self.device)
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         raise InvalidArgument(
             f"a tensor on {self.device} cannot be read by the host. Copy it first: `OrtValue.numpy()`, or bind the "

@@ -12,10 +12,13 @@ from ort_core.infer.custom import CustomInference, CustomRun
 from ort_core.infer.failures import explain_failure, run_onnx
 from ort_core.infer.skeleton import Skeleton, without_shapes
 from ort_core.ir.graph import Model, Node, Value
-from ort_core.ir.shapes import compatible, merge_shapes
+from ort_core.ir.shapes import Dim, compatible, merge_shapes
 from ort_core.ir.types import TensorType, ValueType, describe
 
 logger = logging.getLogger("ort_core.infer")
+
+MADE_UP = "unk__"
+"""How the names begin that ONNX's inference gives to unknown sizes; equal names stand for equal sizes."""
 
 
 def infer_types(model: Model, custom: CustomInference | None = None, *, declared: bool = True) -> bool:
@@ -62,7 +65,7 @@ def infer_types(model: Model, custom: CustomInference | None = None, *, declared
             value.type = _settle(value, type_, found.get(value))
         else:
             value.type = _more_precise(found.get(value), type_)
-    return any(value.type != type_ for value, type_ in before.items())
+    return any(value.type != type_ and _anonymous(value.type) != _anonymous(type_) for value, type_ in before.items())
 
 
 def merge_interface(value_name: str, declared: ValueType | None, inferred: ValueType | None) -> ValueType | None:
@@ -157,8 +160,29 @@ def _settle(value: Value, declared: ValueType | None, found: ValueType | None) -
 
 
 def _more_precise(found: ValueType | None, known: ValueType | None) -> ValueType | None:
+    """What two runs of inference know together; names that ONNX made up in the earlier run mean nothing in the later."""
+    if isinstance(known, TensorType) and known.shape is not None:
+        known = replace(known, shape=tuple(None if _is_made_up(d) else d for d in known.shape))
     if found is None or known is None or found == known:
         return known if found is None else found
-    if isinstance(found, TensorType) and isinstance(known, TensorType):
-        return replace(known, shape=merge_shapes(known.shape, found.shape))
-    return known
+    if not isinstance(found, TensorType) or not isinstance(known, TensorType):
+        return known
+    if found.shape is None or known.shape is None or len(found.shape) != len(known.shape):
+        return known if found.shape is None else replace(known, shape=found.shape)
+    return replace(
+        known,
+        shape=tuple(
+            k if isinstance(k, int) or (k is not None and (f is None or _is_made_up(f))) else f
+            for f, k in zip(found.shape, known.shape, strict=True)
+        ),
+    )
+
+
+def _is_made_up(dim: Dim) -> bool:
+    return isinstance(dim, str) and dim.startswith(MADE_UP)
+
+
+def _anonymous(type_: ValueType | None) -> ValueType | None:
+    if isinstance(type_, TensorType) and type_.shape is not None and any(map(_is_made_up, type_.shape)):
+        return replace(type_, shape=tuple(None if _is_made_up(d) else d for d in type_.shape))
+    return type_

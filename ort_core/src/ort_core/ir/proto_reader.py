@@ -167,8 +167,9 @@ class Reader:
                 )
             inputs.append(value)
         op_type, name, domain = proto.op_type, proto.name, normal_domain(proto.domain)
+        title = NodeTitle(proto)
         for text in (op_type, name, domain, proto.overload):
-            checked_name(text, NodeTitle(proto))
+            checked_name(text, title)
         if not op_type:
             raise InvalidGraph(f"{node_title(proto)} of {scope.title} has no op_type. Name its operator.")
         node = Node(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -26,9 +26,12 @@ STRIP_BYTES = 1024
 ExternalResolver: TypeAlias = "Callable[[onnx.TensorProto, ElementType, tuple[int, ...], str], WeightRef]"
 """Finds the data of an EXTERNAL tensor from the message, its element type, its dimensions and its name in messages."""
 
-TensorStore: TypeAlias = "Callable[[WeightRef, onnx.TensorProto, bool], bool]"
+Place: TypeAlias = Literal["initializer", "sparse", "nested"]
+"""Where a tensor is: an initializer of the main graph, a part of a sparse tensor, or anything else."""
+
+TensorStore: TypeAlias = "Callable[[WeightRef, onnx.TensorProto, Place], bool]"
 """Asked where the data of a tensor over `STRIP_BYTES` goes: either it completes the message and returns True, or the
-data is put into the message. The flag says whether the tensor is an initializer of the main graph."""
+data is put into the message."""
 
 _MAX_RANK = 64
 _MAX_BYTES = 1 << 62
@@ -184,13 +187,13 @@ def _external_weight(
 
 
 def weight_to_proto(
-    weight: WeightRef, name: str = "", *, store: TensorStore | None = None, top: bool = False
+    weight: WeightRef, name: str = "", *, store: TensorStore | None = None, place: Place = "nested"
 ) -> onnx.TensorProto:
     """The TensorProto of a constant.
 
     Args:
         store: decides where large data goes; without it the message holds everything.
-        top: what `store` is told about the place of the tensor.
+        place: what `store` is told about the place of the tensor.
     """
     import onnx
 
@@ -199,12 +202,12 @@ def weight_to_proto(
         proto.name = name
     if weight.element is ElementType.STRING:
         proto.string_data.extend(_encode(s) for s in weight.array().reshape(-1))
-    elif store is None or weight.nbytes <= STRIP_BYTES or not store(weight, proto, top):
+    elif store is None or weight.nbytes <= STRIP_BYTES or not store(weight, proto, place):
         proto.raw_data = bytes(weight.view())
     return proto
 
 
-def strip(_weight: WeightRef, proto: onnx.TensorProto, _top: bool) -> bool:
+def strip(_weight: WeightRef, proto: onnx.TensorProto, _place: Place) -> bool:
     """A `TensorStore` that drops the data."""
     proto.data_location = type(proto).EXTERNAL
     proto.external_data.add(key="location", value="stripped")
@@ -249,7 +252,7 @@ def sparse_to_proto(
     import onnx
 
     return onnx.SparseTensorProto(
-        values=weight_to_proto(weight.values, name, store=store),
-        indices=weight_to_proto(weight.indices, store=store),
+        values=weight_to_proto(weight.values, name, store=store, place="sparse"),
+        indices=weight_to_proto(weight.indices, store=store, place="sparse"),
         dims=weight.shape,
     )

@@ -232,7 +232,9 @@ class Writer:
             tensor = sparse.values
         elif value.const is not None:
             tensor = proto.initializer.add()
-            tensor.CopyFrom(weight_to_proto(value.const, name, store=self.store, top=top))
+            tensor.CopyFrom(
+                weight_to_proto(value.const, name, store=self.store, place="initializer" if top else "nested")
+            )
         else:
             raise InvalidGraph(f"initializer '{value.name}' of graph '{proto.name}' has no data. Give it a constant.")
         kept = value.metadata.get(KEPT + "tensor")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from ort_core.errors import Fail, InvalidArgument, NoSuchFile, OrtError
 from ort_core.ir.graph import Model
 from ort_core.ir.proto import to_proto
-from ort_core.ir.proto_tensors import WEIGHT_KEY, strip
+from ort_core.ir.proto_tensors import WEIGHT_KEY, Place, strip
 from ort_core.ir.tensors import WeightRef
 from ort_core.load.replace import replacing, temporary, write_weight
 from ort_core.load.source import FileSource
@@ -38,7 +38,8 @@ def save_model(model: Model, path: str | os.PathLike[str], *, overwrite: bool = 
     """Writes a model so that a reader sees the old file or the new one, never a part.
 
     Weights are copied in pieces from where they are. A model over 2 GiB gets a data file beside it, named after its
-    content. A symbolic or hard link at `path` is replaced; the file that it stood for stays as it is.
+    content; sparse tensors stay in the model, because onnx reads no external parts of them. A symbolic or hard link at
+    `path` is replaced; the file that it stood for stays as it is.
 
     Args:
         model: what to write; it is not changed.
@@ -104,9 +105,10 @@ def _write_model(model: Model, target: str) -> str | None:
     """Writes the model, and a data file if it is too large; returns the name of the latter."""
     large: list[WeightRef] = []
 
-    def count(weight: WeightRef, proto: onnx.TensorProto, top: bool) -> bool:
-        large.append(weight)
-        return strip(weight, proto, top)
+    def count(weight: WeightRef, proto: onnx.TensorProto, place: Place) -> bool:
+        if place != "sparse":
+            large.append(weight)
+        return place != "sparse" and strip(weight, proto, place)
 
     size = to_proto(model, store=count).ByteSize() + sum(w.nbytes + _TENSOR_OVERHEAD_BYTES for w in large)
     if size <= MAX_MODEL_BYTES:
@@ -118,11 +120,11 @@ def _write_model(model: Model, target: str) -> str | None:
 def _write_whole(model: Model, target: str) -> None:
     streamed: list[WeightRef] = []
 
-    def keep(weight: WeightRef, proto: onnx.TensorProto, top: bool) -> bool:
-        if top:
+    def keep(weight: WeightRef, proto: onnx.TensorProto, place: Place) -> bool:
+        if place == "initializer":
             proto.external_data.add(key=WEIGHT_KEY, value=str(len(streamed)))
             streamed.append(weight)
-        return top
+        return place == "initializer"
 
     proto = to_proto(model, store=keep)
     _mark(proto, None)
@@ -166,7 +168,9 @@ def _write_with_data_file(model: Model, large: Sequence[WeightRef], target: str)
         is_new = not os.path.lexists(os.path.join(folder, name))
         rename(os.path.join(folder, name))
 
-    def refer(weight: WeightRef, proto: onnx.TensorProto, _top: bool) -> bool:
+    def refer(weight: WeightRef, proto: onnx.TensorProto, place: Place) -> bool:
+        if place == "sparse":
+            return False
         proto.data_location = type(proto).EXTERNAL
         for key, value in (("location", name), ("offset", offsets[id(weight)]), ("length", weight.nbytes)):
             proto.external_data.add(key=key, value=str(value))

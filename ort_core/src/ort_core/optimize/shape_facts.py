@@ -32,7 +32,7 @@ class ShapeFacts:
         self._shapes: dict[Value, Terms | None] = {}
         self._elements: dict[Value, Terms | None] = {}
         for node in graph.nodes:
-            if node.domain:
+            if node.domain or any(a.ref for a in node.attributes.values()):
                 continue
             rule = SHAPE_RULES.get(node.op_type)
             if rule is not None:
@@ -111,3 +111,17 @@ def _constant_elements(value: Value) -> Terms | None:
         return None
     items: Terms = tuple(np.asarray(array, np.int64).reshape(-1).tolist())
     return items
+
+
+class LazyFacts:
+    """The facts of a graph, computed when first asked for."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self._facts: ShapeFacts | None = None
+
+    def get(self) -> ShapeFacts:
+        """The facts."""
+        if self._facts is None:
+            self._facts = ShapeFacts(self._graph)
+        return self._facts

@@ -16,7 +16,7 @@ class ReshapedWeight:
     __slots__ = ("_source", "element", "shape")
 
     def __init__(self, source: WeightRef, shape: Sequence[int]) -> None:
-        self._source = source._source if isinstance(source, ReshapedWeight) else source
+        self._source: WeightRef = source._source if isinstance(source, ReshapedWeight) else source
         self.element = source.element
         self.shape = tuple(shape)
         if math.prod(self.shape) != math.prod(source.shape):

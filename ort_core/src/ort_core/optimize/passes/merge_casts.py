@@ -70,7 +70,7 @@ def is_lossless(start: ElementType, end: ElementType) -> bool:
         bits, signed = _INTEGER_BITS[start]
         if end in _INTEGER_BITS:
             more, end_signed = _INTEGER_BITS[end]
-            return end is not ElementType.BOOL and more >= bits and (end_signed or not signed) or start is end
+            return (end is not ElementType.BOOL and more >= bits and (end_signed or not signed)) or start is end
         fraction = _FRACTION_BITS.get(end)
         return fraction is not None and fraction[0] >= bits and fraction[1] >= bits
     if start in _FRACTION_BITS and end in _FRACTION_BITS:

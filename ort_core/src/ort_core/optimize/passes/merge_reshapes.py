@@ -32,6 +32,6 @@ def merge_reshapes(graph: Graph, ctx: PassContext) -> bool:
 
 def _copies_nothing(node: Node) -> bool:
     target = constant_array(node.inputs[1])
-    if target is None or (allow_zero := node.attributes.get("allowzero")) is not None and allow_zero.ref:
+    if target is None or ((allow_zero := node.attributes.get("allowzero")) is not None and allow_zero.ref):
         return False
     return node.attr("allowzero", 0) == 1 or bool((target != 0).all())

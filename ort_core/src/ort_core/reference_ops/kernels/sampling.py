@@ -59,7 +59,7 @@ def _taps(
         place = ((normal + 1) * np.float32(size) - 1) / 2
     if kind == "nearest":
         place = np.rint(place)
-    if padding_mode == "border":
+    if padding_mode == "border" and kind != "cubic":
         place = np.clip(place, 0, size - 1)
     elif padding_mode == "reflection":
         place = _reflect(place, low, high)

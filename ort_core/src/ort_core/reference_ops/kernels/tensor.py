@@ -1,4 +1,4 @@
-"""Tensors made, reshaped and taken apart: Constant, Shape, Flatten, Expand, Split, Pad, OneHot, Unique."""
+"""Tensors made, reshaped and taken apart: Constant, Shape, Flatten, Expand, Slice, Split, Pad, OneHot, Unique."""
 
 from __future__ import annotations
 
@@ -73,6 +73,34 @@ def flatten(x: np.ndarray, *, axis: int = 1) -> np.ndarray:
 def expand(data: np.ndarray, target: np.ndarray) -> np.ndarray:
     """Y = data broadcast with a tensor of the shape given. Source: ONNX Expand."""
     return np.broadcast_to(data, np.broadcast_shapes(data.shape, tuple(target.tolist()))).copy()
+
+
+@kernel("Slice")
+def slice_(
+    data: np.ndarray,
+    starts: np.ndarray,
+    ends: np.ndarray,
+    axes: np.ndarray | None = None,
+    steps: np.ndarray | None = None,
+) -> np.ndarray:
+    """Y = data[starts:ends:steps] along `axes` (all by default), as a view. Source: ONNX Slice."""
+    chosen = range(starts.size) if axes is None else axes.tolist()
+    strides = [1] * starts.size if steps is None else steps.tolist()
+    parts = [slice(None)] * data.ndim
+    for start, end, axis, step in zip(starts.tolist(), ends.tolist(), chosen, strides, strict=True):
+        at = axis_index(axis, data.ndim)
+        parts[at] = _clamped(start, end, step, data.shape[at])
+    return data[tuple(parts)]
+
+
+def _clamped(start: int, end: int, step: int, size: int) -> slice:
+    if size == 0:
+        return slice(0, 0)
+    start, end = start + size * (start < 0), end + size * (end < 0)
+    if step > 0:
+        return slice(min(max(start, 0), size), min(max(end, 0), size), step)
+    stop = min(max(end, -1), size - 1)
+    return slice(min(max(start, 0), size - 1), None if stop < 0 else stop, step)
 
 
 @kernel("Split")

@@ -14,7 +14,8 @@ from ort_core.ir.graph import Value
 from ort_core.ir.shapes import format_shape
 from ort_core.ir.types import ElementType
 from ort_core.providers.spec import Executable, Partition, RunContext
-from ort_core.testing.fake.kernels import KERNELS, DeviceKernel
+from ort_core.testing.fake.kernel import DeviceKernel
+from ort_core.testing.fake.kernels import KERNELS
 from ort_core.testing.fake.ops import Op, Span
 from ort_core.testing.fake.runtime import FakeRuntime
 from ort_core.values import DeviceTensor, RuntimeValue, device_of
@@ -134,7 +135,9 @@ class FakeExecutable(Executable):
             raise RuntimeException(
                 f"{step.where} on {self._provider}: {error}. Got the shapes {', '.join(map(format_shape, shapes))}."
             ) from error
-        target = self._in_donated(step, element, shape, arguments, donated) if not wanted or ctx.binding_id is None else None
+        target = (
+            self._in_donated(step, element, shape, arguments, donated) if not wanted or ctx.binding_id is None else None
+        )
         if target is None and wanted:
             target = self._output(ctx, wanted[0], element, shape)
         elif target is None:
@@ -170,9 +173,7 @@ class FakeExecutable(Executable):
             )
         return target
 
-    def _duplicate(
-        self, ctx: RunContext, index: int, source: DeviceTensor, *, constant: bool = False
-    ) -> DeviceTensor:
+    def _duplicate(self, ctx: RunContext, index: int, source: DeviceTensor, *, constant: bool = False) -> DeviceTensor:
         target = self._output(ctx, index, source.element, source.shape)
         what = f"copy to output {index} of partition '{self._name}'"
         step = _Step(KERNELS["Identity"], {}, what, what, (), constant=(constant,))

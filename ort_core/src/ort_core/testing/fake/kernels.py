@@ -2,129 +2,27 @@
 
 from __future__ import annotations
 
-import inspect
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeAlias, TypeVar
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
 
 import numpy as np
 
-from ort_core.ir.graph import Node, SparseWeight, Value
 from ort_core.ir.types import ElementType
+from ort_core.testing.fake.kernel import (
+    ALL,
+    BOOLS,
+    FLOATS,
+    KERNELS,
+    NUMBERS,
+    Dims,
+    device_kernel,
+    same_type,
+    to_attribute,
+    to_bool,
+)
 
-Dims: TypeAlias = "tuple[int, ...]"
-F = TypeVar("F", bound=Callable[..., None])
-
-FLOATS = frozenset({ElementType.FLOAT, ElementType.DOUBLE})
-INTEGERS = frozenset({ElementType.INT32, ElementType.INT64})
-NUMBERS = FLOATS | INTEGERS
-BOOLS = frozenset({ElementType.BOOL})
-ALL = NUMBERS | BOOLS
-
-
-@dataclass(frozen=True, slots=True)
-class DeviceKernel:
-    """An operator of the fake device.
-
-    Attributes:
-        compute: called as `compute(out, *inputs, **parameters)` with arrays.
-        shape: the output shape from the input shapes and the parameters; raises ValueError if they do not fit.
-        types: element types of the inputs, which all have the same.
-        result: the output's element type from the inputs' and the parameters.
-        constants: inputs that must be constant, by position; they become parameters of these names.
-        in_place: whether the output may take the memory of an input of its shape.
-        scratch: the bytes of scratch memory from the output's shape and element size; `compute` gets it as `scratch`.
-        defaults: the parameters with their defaults, `inspect.Parameter.empty` where required.
-    """
-
-    op: str
-    compute: Callable[..., None]
-    shape: Callable[..., Dims]
-    types: frozenset[ElementType]
-    result: Callable[[ElementType, Mapping[str, Any]], ElementType]
-    constants: Mapping[int, str]
-    in_place: bool
-    scratch: Callable[[Dims, int], int] | None
-    defaults: Mapping[str, Any]
-
-    def parameters(self, node: Node) -> dict[str, Any]:
-        """The parameters of a node: its attributes, constant inputs and defaults.
-
-        Raises:
-            Unsupported: the kernel cannot run the node.
-        """
-        found = {name: node.attr(name) for name in node.attributes}
-        if unknown := found.keys() - self.defaults.keys() - set(self.constants.values()):
-            raise Unsupported(f"kernel does not know the attribute '{min(unknown)}'")
-        for index, name in self.constants.items():
-            value = node.inputs[index] if index < len(node.inputs) else None
-            if value is None:
-                continue
-            if not value.is_constant or value.const is None or isinstance(value.const, SparseWeight):
-                raise Unsupported(f"input '{value.name}' ({name}) is not constant")
-            found[name] = tuple(int(i) for i in value.const.array().reshape(-1))
-        result = {**self.defaults, **found}
-        if missing := [name for name, value in result.items() if value is inspect.Parameter.empty]:
-            raise Unsupported(f"required '{missing[0]}' is missing")
-        return result
-
-    def data_inputs(self, node: Node) -> tuple[Value, ...]:
-        """The inputs that are computed with.
-
-        Raises:
-            Unsupported: one is absent, of unknown type, or of a type that the kernel does not take.
-        """
-        values = [value for index, value in enumerate(node.inputs) if index not in self.constants]
-        for value in values:
-            if value is None or value.element is None:
-                raise Unsupported("an input is absent" if value is None else f"the type of '{value.name}' is not known")
-            if value.element not in self.types:
-                have = ", ".join(sorted(t.onnx_name for t in self.types))
-                raise Unsupported(f"got T={value.element.onnx_name}, have {{{have}}}")
-        return tuple(value for value in values if value is not None)
-
-
-class Unsupported(Exception):
-    """A kernel cannot run a node; the text says why."""
-
-
-KERNELS: dict[str, DeviceKernel] = {}
-"""The kernels by operator."""
-
-
-def _same_type(element: ElementType, parameters: Mapping[str, Any]) -> ElementType:
-    return element
-
-
-def _to_bool(element: ElementType, parameters: Mapping[str, Any]) -> ElementType:
-    return ElementType.BOOL
-
-
-def _to_attribute(element: ElementType, parameters: Mapping[str, Any]) -> ElementType:
-    return ElementType(parameters["to"])
-
-
-def device_kernel(
-    op: str,
-    *,
-    shape: Callable[..., Dims],
-    types: Collection[ElementType] = NUMBERS,
-    result: Callable[[ElementType, Mapping[str, Any]], ElementType] = _same_type,
-    constants: Mapping[int, str] | None = None,
-    in_place: bool = False,
-    scratch: Callable[[Dims, int], int] | None = None,
-) -> Callable[[F], F]:
-    """Declares the kernel of an operator; the arguments are the fields of `DeviceKernel`."""
-
-    def decorate(compute: F) -> F:
-        keywords = [p for p in inspect.signature(compute).parameters.values() if p.kind is p.KEYWORD_ONLY]
-        named = constants or {}
-        defaults = {p.name: p.default for p in keywords if p.name != "scratch"}
-        KERNELS[op] = DeviceKernel(op, compute, shape, frozenset(types), result, named, in_place, scratch, defaults)
-        return compute
-
-    return decorate
+__all__ = ["KERNELS"]
 
 
 def broadcast(shapes: Sequence[Dims], **_: Any) -> Dims:
@@ -143,11 +41,11 @@ def _axis(axis: int, rank: int) -> int:
     return axis % rank
 
 
-def _elementwise(op: str, ufunc: Callable[..., Any], types: Collection[ElementType], *, to_bool: bool = False) -> None:
+def _elementwise(op: str, ufunc: Callable[..., Any], types: Collection[ElementType], *, logical: bool = False) -> None:
     def compute(out: np.ndarray, *inputs: np.ndarray) -> None:
         ufunc(*inputs, out=out)
 
-    device_kernel(op, shape=broadcast, types=types, result=_to_bool if to_bool else _same_type, in_place=True)(compute)
+    device_kernel(op, shape=broadcast, types=types, result=to_bool if logical else same_type, in_place=True)(compute)
 
 
 _elementwise("Add", np.add, NUMBERS)
@@ -158,8 +56,8 @@ _elementwise("Abs", np.abs, NUMBERS)
 _elementwise("Tanh", np.tanh, FLOATS)
 _elementwise("Sqrt", np.sqrt, FLOATS)
 _elementwise("Exp", np.exp, FLOATS)
-_elementwise("Less", np.less, NUMBERS, to_bool=True)
-_elementwise("Greater", np.greater, NUMBERS, to_bool=True)
+_elementwise("Less", np.less, NUMBERS, logical=True)
+_elementwise("Greater", np.greater, NUMBERS, logical=True)
 _elementwise("Not", np.logical_not, BOOLS)
 _elementwise("And", np.logical_and, BOOLS)
 
@@ -192,7 +90,7 @@ def sigmoid(out: np.ndarray, x: np.ndarray) -> None:
     out[...] = 1 / (1 + np.exp(-x))
 
 
-@device_kernel("Cast", shape=same, types=ALL, result=_to_attribute, in_place=True)
+@device_kernel("Cast", shape=same, types=ALL, result=to_attribute, in_place=True)
 def cast(out: np.ndarray, x: np.ndarray, *, to: int, saturate: int = 1, round_mode: str = "up") -> None:
     """Y = X as the element type `to`."""
     np.copyto(out, x, casting="unsafe")
@@ -221,9 +119,7 @@ def _reduced_axes(rank: int, axes: Dims | None, noop_with_empty_axes: int) -> Di
     return tuple(_axis(axis, rank) for axis in axes)
 
 
-def _reduced(
-    shapes: Sequence[Dims], *, axes: Dims | None, keepdims: int, noop_with_empty_axes: int
-) -> Dims:
+def _reduced(shapes: Sequence[Dims], *, axes: Dims | None, keepdims: int, noop_with_empty_axes: int) -> Dims:
     gone = _reduced_axes(len(shapes[0]), axes, noop_with_empty_axes)
     return tuple(1 if i in gone else d for i, d in enumerate(shapes[0]) if keepdims or i not in gone)
 

@@ -52,6 +52,9 @@ class HostClock(NamedTuple):
     seqs: Mapping[int, int]
 
 
+NOTHING_KNOWN = HostClock(0, {})
+
+
 class Failure:
     """The failure of step `seq` of a stream; it is raised by one synchronisation only."""
 

@@ -70,9 +70,7 @@ class Block:
     def __str__(self) -> str:
         return f"buffer #{self.number} ({self.nbytes} bytes on {self.device})"
 
-    def note(
-        self, stream: int, seq: int, what: str, low: int, high: int, *, writes: bool, held: bool = False
-    ) -> None:
+    def note(self, stream: int, seq: int, what: str, low: int, high: int, *, writes: bool, held: bool = False) -> None:
         """Records a use of bytes `low` to `high`; a write replaces what it covers."""
         if low == high:
             return
@@ -138,7 +136,7 @@ class Block:
     def _scrub(self) -> None:
         if self.freed and not self.pins:
             self.data.fill(POISON)
-            self.valid.fill(False)  # noqa: FBT003
+            self.valid.fill(False)
             self.failures.clear()
 
 
@@ -148,7 +146,14 @@ class FakeBuffer:
     __slots__ = ("__weakref__", "_block", "_owner", "_owns", "_runtime", "_start", "_users", "nbytes")
 
     def __init__(
-        self, runtime: FakeRuntime, block: Block, nbytes: int, start: int = 0, owner: object = None, *, owns: bool = True
+        self,
+        runtime: FakeRuntime,
+        block: Block,
+        nbytes: int,
+        start: int = 0,
+        owner: object = None,
+        *,
+        owns: bool = True,
     ) -> None:
         self._runtime = runtime
         self._block = block

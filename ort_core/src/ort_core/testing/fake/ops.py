@@ -11,7 +11,7 @@ import numpy as np
 from ort_core.devices import Device
 from ort_core.errors import EPFail
 from ort_core.ir.types import ElementType
-from ort_core.testing.fake.machine import HOST_STREAM, Failure, HostClock, Machine, Step
+from ort_core.testing.fake.machine import HOST_STREAM, NOTHING_KNOWN, Failure, HostClock, Machine, Step
 from ort_core.testing.fake.stream import Timeline, Worker
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Op:
     keep: tuple[object, ...] = ()
     error: Exception | None = None
     done: Callable[[], object] | None = None
-    host: HostClock = HostClock(0, {})
+    host: HostClock = NOTHING_KNOWN
 
     def submit(self, worker: Worker | None, machine: Machine, device: Device) -> None:
         """Queues the step, or does it now if there is no stream.
@@ -84,9 +84,9 @@ class Op:
         if failure is None:
             try:
                 if self.error is not None:
-                    raise self.error  # noqa: TRY301 - one path for simulated and real failures
+                    raise self.error
                 self.action()
-            except Exception as error:  # noqa: BLE001 - reported at the next synchronisation
+            except Exception as error:
                 failure = order.fail(error, seq)
         if self.done is not None:
             self.done()
@@ -139,9 +139,9 @@ class Free:
     def submit(self, machine: Machine) -> None:
         """Goes to the next stream; called by finalizers, so it takes no lock on the way to a stream."""
         if self._route:
-            self._route.pop().put_free(self)
+            self._route.pop().put_last(self)
         elif self._block.home is not None:
-            self._block.home.put_free(_Release(self))
+            self._block.home.put_last(_Release(self))
         else:
             now = Timeline(machine, HOST_STREAM, self._block.device)
             now.host = self._host

@@ -11,7 +11,8 @@ from ort_core.errors import Fail
 from ort_core.ir.graph import Node
 from ort_core.providers.spec import Claim, CompileContext, Decline, GraphView, Partition, Plugin, Provider, SessionEnv
 from ort_core.testing.fake.executable import FakeExecutable
-from ort_core.testing.fake.kernels import ALL, KERNELS, Unsupported
+from ort_core.testing.fake.kernel import ALL, Unsupported
+from ort_core.testing.fake.kernels import KERNELS
 from ort_core.testing.fake.machine import Machine
 from ort_core.testing.fake.runtime import FakeRuntime
 

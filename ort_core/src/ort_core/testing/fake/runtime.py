@@ -6,7 +6,6 @@ import math
 import os
 import threading
 import weakref
-import zlib
 from collections import deque
 from functools import partial
 from typing import Any
@@ -17,8 +16,9 @@ from ort_core.devices import Device
 from ort_core.errors import EPFail, InvalidArgument, OutOfMemory
 from ort_core.ir.types import ElementType
 from ort_core.memory.allocator import Buffer, MemoryStats, Stream
-from ort_core.testing.fake.machine import FakeDeviceViolation, Machine
-from ort_core.testing.fake.memory import POISON, Block, FakeBuffer
+from ort_core.testing.fake.copies import LateCopy, check_same_elements, element_of, host_bytes
+from ort_core.testing.fake.machine import Machine
+from ort_core.testing.fake.memory import Block, FakeBuffer
 from ort_core.testing.fake.ops import Allocate, Free, Op, Span
 from ort_core.testing.fake.stream import FakeStream, Worker
 from ort_core.values import DeviceTensor, RuntimeValue
@@ -101,13 +101,13 @@ class FakeRuntime:
         if to_host and from_host:
             raise InvalidArgument("the runtime of a device copies to or from a device; both sides are host arrays")
         self._check_open()
-        _check_same_elements(src, dst)
-        nbytes = math.prod(src.shape) * _element(src).dtype.itemsize
+        check_same_elements(src, dst)
+        nbytes = math.prod(src.shape) * element_of(src).dtype.itemsize
         worker = None if stream is None else self.worker_of(stream)
         if to_host:
-            self._submit("copy_d2h", nbytes, worker, self.span(src, held=True), _host_bytes(dst, writes=True))
+            self._submit("copy_d2h", nbytes, worker, self.span(src, held=True), host_bytes(dst, writes=True))
         elif from_host:
-            self._submit("copy_h2d", nbytes, worker, _host_bytes(src), self.span(dst, held=True))
+            self._submit("copy_h2d", nbytes, worker, host_bytes(src), self.span(dst, held=True))
         else:
             self._submit("copy_d2d", nbytes, worker, self.span(src, held=True), self.span(dst, held=True))
 
@@ -116,8 +116,10 @@ class FakeRuntime:
         array = np.ascontiguousarray(array).reshape(array.shape)
         tensor = DeviceTensor(ElementType.from_dtype(array.dtype), array.shape, self.allocate(array.nbytes))
         span = self.span(tensor, held=True)
-        action = partial(np.copyto, span.block.data[span.low : span.high], _host_bytes(array))
-        Op("upload", "the upload of a constant", array.nbytes, action, (), (span,)).submit(None, self.machine, self.device)
+        action = partial(np.copyto, span.block.data[span.low : span.high], host_bytes(array))
+        Op("upload", "the upload of a constant", array.nbytes, action, (), (span,)).submit(
+            None, self.machine, self.device
+        )
         return tensor
 
     def new_stream(self) -> FakeStream:
@@ -196,9 +198,13 @@ class FakeRuntime:
         elif (owner := self.machine.runtimes.get(buffer.device)) is not None:
             found = owner.find(buffer.ptr, buffer.nbytes)
         if found is None:
-            raise InvalidArgument(f"{self.device} cannot use the buffer at {buffer.ptr:#x} on {buffer.device}: not its own")
+            raise InvalidArgument(
+                f"{self.device} cannot use the buffer at {buffer.ptr:#x} on {buffer.device}: not its own"
+            )
         if offset < 0 or offset + nbytes > buffer.nbytes:
-            raise InvalidArgument(f"a tensor of {nbytes} bytes at offset {offset} leaves its buffer of {buffer.nbytes} bytes")
+            raise InvalidArgument(
+                f"a tensor of {nbytes} bytes at offset {offset} leaves its buffer of {buffer.nbytes} bytes"
+            )
         low = buffer.ptr - found.block.base + offset
         return Span(found.block, low, low + nbytes, held)
 
@@ -211,7 +217,7 @@ class FakeRuntime:
         op = Op(direction, f"{direction} of {nbytes} bytes", nbytes, partial(np.copyto, target, source), reads, writes)
         op.error = error
         if worker is not None and not (reads and writes):
-            late = _LateCopy(machine, source, target, to_host=not writes)
+            late = LateCopy(machine, source, target, to_host=not writes)
             op.action, op.done, op.keep = late, late.close, (source, target)
         op.submit(worker, machine, self.device)
 
@@ -242,59 +248,3 @@ class FakeRuntime:
     def _check_open(self) -> None:
         if self.machine.closed:
             raise EPFail(f"{self.device} was closed: its `fake_device()` block has ended")
-
-
-class _LateCopy:
-    """A queued copy. It scrambles a host target at once, and notices a host source that changes while it waits."""
-
-    __slots__ = ("_checksum", "_machine", "_source", "_target")
-
-    def __init__(self, machine: Machine, source: np.ndarray, target: np.ndarray, *, to_host: bool) -> None:
-        self._machine = machine
-        self._source = source
-        self._target = target
-        self._checksum: int | None = None
-        host = target if to_host else source
-        low = host.__array_interface__["data"][0]
-        high = low + host.nbytes
-        pending = list(machine.pending_host.values())
-        overlapping = [written for first, end, written in pending if first < high and low < end]
-        machine.pending_host[id(self)] = (low, high, to_host)
-        if to_host and not overlapping:
-            host.fill(POISON)
-        if not to_host and not any(overlapping):
-            self._checksum = zlib.crc32(host)
-
-    def __call__(self) -> None:
-        changed = self._checksum is not None and zlib.crc32(self._source) != self._checksum
-        np.copyto(self._target, self._source)
-        if changed:
-            text = "host memory changed while a copy from it was queued: wait for the copy before writing to the array"
-            self._machine.violations.append(text)
-            raise FakeDeviceViolation(text)
-
-    def close(self) -> None:
-        """Forgets the host range."""
-        self._machine.pending_host.pop(id(self), None)
-
-
-def _element(value: RuntimeValue) -> ElementType:
-    return value.element if isinstance(value, DeviceTensor) else ElementType.from_dtype(value.dtype)
-
-
-def _check_same_elements(src: RuntimeValue, dst: RuntimeValue) -> None:
-    for value in (src, dst):
-        if not isinstance(value, np.ndarray | DeviceTensor):
-            raise InvalidArgument(f"only tensors can be copied between devices, got {type(value).__name__}")
-    have, want = _element(src), _element(dst)
-    if have is not want or have is ElementType.STRING or math.prod(src.shape) != math.prod(dst.shape):
-        raise InvalidArgument(
-            f"cannot copy tensor({have.onnx_name}) {list(src.shape)} into tensor({want.onnx_name}) {list(dst.shape)}: type "
-            "and number of elements must agree, and strings live on the host only"
-        )
-
-
-def _host_bytes(array: np.ndarray, *, writes: bool = False) -> np.ndarray:
-    if not array.flags.c_contiguous or (writes and not array.flags.writeable):
-        raise InvalidArgument("a host array in a device copy must be C-contiguous, and writeable where it is the target")
-    return array.reshape(-1).view(np.uint8)

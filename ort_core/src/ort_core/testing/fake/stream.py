@@ -111,11 +111,18 @@ class Worker(Timeline):
         if self._thread is None:
             self._start()
 
-    def put_free(self, item: Item) -> None:
-        """Queues the freeing of memory; called by finalizers, so it takes no lock. Done at once on a closed stream."""
+    def put_last(self, item: Item) -> None:
+        """Queues something also on a closed stream, where it is done at once; finalizers call this, so it takes no lock."""
         self._queue.put(item)
         if self.closed:
             self._drain()
+
+    def settle(self) -> None:
+        """Waits until all that is queued is done; not a synchronisation in the device's books."""
+        if self._thread is not None:
+            event = FakeEvent(self.machine)
+            self.put_last(event)
+            event.reached()
 
     def stop(self) -> None:
         """Ends the thread once the queue is empty."""
@@ -168,7 +175,7 @@ class Worker(Timeline):
         before = self.failure
         try:
             item.execute(self)
-        except Exception as error:  # noqa: BLE001 - a dead worker would block every waiting thread
+        except Exception as error:
             self.fail(error, self._seq)
         if self.closed and self.failure is not None and self.failure is not before:
             self.machine.leave_orphan(self.failure)
@@ -258,7 +265,9 @@ class FakeStream:
             InvalidArgument: the event is not the fake device's.
         """
         if not isinstance(event, FakeEvent) or event.machine is not self.worker.machine:
-            raise InvalidArgument(f"a stream of {self.device} can wait for events of its own provider only, got {event!r}")
+            raise InvalidArgument(
+                f"a stream of {self.device} can wait for events of its own provider only, got {event!r}"
+            )
         self.worker.put(_Wait(event))
 
     def synchronize(self) -> None:

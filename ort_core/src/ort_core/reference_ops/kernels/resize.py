@@ -1,0 +1,170 @@
+"""Resize, one axis after another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from ort_core.ir.graph import Node
+from ort_core.providers.kernel import kernel
+from ort_core.reference_ops.kernels.numerics import axis_index
+
+_NEAREST = {
+    "round_prefer_floor": lambda x: np.ceil(x - 0.5),
+    "round_prefer_ceil": lambda x: np.floor(x + 0.5),
+    "floor": np.floor,
+    "ceil": np.ceil,
+}
+
+
+class _Axis(NamedTuple):
+    """One resized axis: sizes, scale, and the region of interest from 0 to 1."""
+
+    axis: int
+    size: int
+    out: int
+    scale: float
+    start: float
+    end: float
+
+
+@kernel("Resize")
+class Resize:
+    """Y = X interpolated to other sizes along `axes`. Source: ONNX Resize."""
+
+    def prepare(
+        self,
+        node: Node,
+        ctx: object,
+        *,
+        antialias: int = 0,
+        axes: Sequence[int] | None = None,
+        coordinate_transformation_mode: str = "half_pixel",
+        cubic_coeff_a: float = -0.75,
+        exclude_outside: int = 0,
+        extrapolation_value: float = 0.0,
+        keep_aspect_ratio_policy: str = "stretch",
+        mode: str = "nearest",
+        nearest_mode: str = "round_prefer_floor",
+    ) -> None:
+        """Keeps the attributes."""
+        if mode not in ("nearest", "linear", "cubic") or nearest_mode not in _NEAREST:
+            raise ValueError(f"mode '{mode}' with nearest_mode '{nearest_mode}' is unknown")
+        if mode == "nearest" and antialias:
+            raise ValueError("antialias does not go with mode nearest")
+        self._antialias, self._axes, self._coordinates = bool(antialias), axes, coordinate_transformation_mode
+        self._a, self._exclude_outside, self._outside = cubic_coeff_a, bool(exclude_outside), extrapolation_value
+        self._policy, self._mode, self._round = keep_aspect_ratio_policy, mode, _NEAREST[nearest_mode]
+
+    def run(
+        self,
+        x: np.ndarray,
+        roi: np.ndarray | None = None,
+        scales: np.ndarray | None = None,
+        sizes: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Resizes each axis whose size or region changes."""
+        y = x
+        for axis in self._resized_axes(x, roi, scales, sizes):
+            if axis.out == axis.size and axis.scale == 1 and (axis.start, axis.end) == (0, 1):
+                continue
+            if axis.size == 0:
+                raise ValueError(f"axis {axis.axis} of size 0 cannot be resized")
+            places = self._places(axis)
+            y = self._nearest(y, axis, places) if self._mode == "nearest" else self._weighted(y, axis, places)
+            if self._coordinates == "tf_crop_and_resize":
+                outside = (places < 0) | (places > axis.size - 1)
+                shape = (-1, *(1,) * (x.ndim - axis.axis - 1))
+                y = np.where(outside.reshape(shape), np.asarray(self._outside).astype(y.dtype), y)
+        return _saturate(y, x.dtype)
+
+    def _resized_axes(
+        self, x: np.ndarray, roi: np.ndarray | None, scales: np.ndarray | None, sizes: np.ndarray | None
+    ) -> list[_Axis]:
+        axes = [axis_index(a, x.ndim) for a in self._axes] if self._axes is not None else list(range(x.ndim))
+        dims = [x.shape[a] for a in axes]
+        given = scales if scales is not None and scales.size else sizes
+        if given is None or given.shape != (len(axes),):
+            raise ValueError(f"scales or sizes need a value for each of the {len(axes)} axes")
+        if scales is not None and scales.size:
+            factors = scales.astype(np.float32)
+            out = np.floor(np.array(dims, np.float32) * factors).astype(np.int64).tolist()
+            steps = factors.astype(float).tolist()
+        else:
+            out = [int(s) for s in given]
+            steps = [o / d if d else 0.0 for o, d in zip(out, dims, strict=True)]
+            if self._policy != "stretch":
+                common = {"not_larger": min, "not_smaller": max}[self._policy](steps)
+                out, steps = [int(common * d + 0.5) for d in dims], [common] * len(dims)
+        if min(steps) < 0 or min(out) < 0:
+            raise ValueError(f"scales and sizes must be positive, got {given.tolist()}")
+        region = [0.0] * len(axes) + [1.0] * len(axes)
+        if self._coordinates == "tf_crop_and_resize":
+            if roi is None or roi.shape != (2 * len(axes),):
+                raise ValueError(f"tf_crop_and_resize needs a roi of {2 * len(axes)} values")
+            region = roi.astype(float).tolist()
+        return [_Axis(a, dims[i], out[i], steps[i], region[i], region[len(axes) + i]) for i, a in enumerate(axes)]
+
+    def _places(self, axis: _Axis) -> np.ndarray:
+        """The source coordinate of each output index, in float32: onnxruntime rounds ties as they fall there."""
+        index, scale, mode = np.arange(axis.out, dtype=np.float32), np.float32(axis.scale), self._coordinates
+        length = scale * np.float32(axis.size)
+        last = np.float32(axis.size - 1)
+        if mode == "align_corners":
+            return index * last / (length - 1) if length != 1 else np.zeros_like(index)
+        if mode == "asymmetric":
+            return index / scale
+        if mode == "tf_crop_and_resize":
+            start, end = np.float32(axis.start), np.float32(axis.end)
+            inner = index * (end - start) * last / (length - 1) if length != 1 else (end - start) * last / 2
+            return start * last + inner + np.zeros_like(index)
+        if mode == "pytorch_half_pixel" and length <= 1:
+            return np.zeros_like(index)
+        if mode in ("half_pixel", "pytorch_half_pixel"):
+            return (index + np.float32(0.5)) / scale - np.float32(0.5)
+        if mode == "half_pixel_symmetric":
+            centre = np.float32(axis.size) / 2 * (1 - np.float32(axis.out) / length)
+            return centre + (index + np.float32(0.5)) / scale - np.float32(0.5)
+        raise ValueError(f"coordinate_transformation_mode '{mode}' is unknown")
+
+    def _nearest(self, x: np.ndarray, axis: _Axis, places: np.ndarray) -> np.ndarray:
+        index = np.clip(self._round(places), 0, axis.size - 1).astype(np.intp)
+        return np.take(x, index, axis=axis.axis)
+
+    def _weighted(self, x: np.ndarray, axis: _Axis, places: np.ndarray) -> np.ndarray:
+        shrink = min(axis.scale, 1.0) if self._antialias else 1.0
+        reach = int(np.ceil((1 if self._mode == "linear" else 2) / shrink))
+        base = np.floor(places)
+        offsets = np.arange(1 - reach, reach + 1)
+        weights = self._kernel((offsets - (places - base)[:, None]) * shrink)
+        index = base[:, None].astype(np.int64) + offsets
+        if self._exclude_outside:
+            weights = np.where((index >= 0) & (index < axis.size), weights, 0)
+        if self._exclude_outside or self._antialias:
+            total = weights.sum(axis=1, keepdims=True)
+            weights = weights / np.where(total == 0, 1, total)
+        index = np.clip(index, 0, axis.size - 1)
+        shape = (-1, *(1,) * (x.ndim - axis.axis - 1))
+        y = np.zeros((*x.shape[: axis.axis], axis.out, *x.shape[axis.axis + 1 :]))
+        for tap in range(len(offsets)):
+            y += np.take(x, index[:, tap], axis=axis.axis) * weights[:, tap].reshape(shape)
+        return y
+
+    def _kernel(self, distance: np.ndarray) -> np.ndarray:
+        d, a = np.abs(distance), self._a
+        if self._mode == "linear":
+            return np.maximum(1 - d, 0)
+        near = ((a + 2) * d - (a + 3)) * d * d + 1
+        far = ((a * d - 5 * a) * d + 8 * a) * d - 4 * a
+        return np.where(d <= 1, near, np.where(d < 2, far, 0))
+
+
+def _saturate(y: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    if y.dtype == dtype:
+        return y
+    if dtype.kind in "iu":
+        bounds = np.iinfo(dtype)
+        return np.clip(np.rint(y), bounds.min, bounds.max).astype(dtype)
+    return y.astype(dtype)
