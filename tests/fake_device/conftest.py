@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 
@@ -15,4 +16,7 @@ def fake():
     before = threading.active_count()
     with fake_device(register=False, delay=(0.0, 0.0)) as control:
         yield control
+    deadline = time.monotonic() + 5
+    while threading.active_count() > before and time.monotonic() < deadline:
+        time.sleep(0.001)
     assert threading.active_count() == before

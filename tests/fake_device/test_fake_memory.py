@@ -171,7 +171,7 @@ def test_dropping_memory_without_a_stream_under_queued_work_is_a_violation(fake)
     runtime = fake.runtime()
     stream = runtime.new_stream()
     source = put(runtime, X)
-    fake.delay = (0.01, 0.01)
+    fake.delay = (0.1, 0.1)
     queue_unheld_read(fake, runtime, stream, source, np.empty_like(X))
     del source
     with pytest.raises(FakeDeviceViolation, match="use after free"):

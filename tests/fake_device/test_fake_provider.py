@@ -109,7 +109,7 @@ def test_empty_and_scalar_tensors(fake):
 
 
 def test_a_partition_runs_asynchronously_and_in_order(fake):
-    fake.delay = (0.01, 0.01)
+    fake.delay = (0.05, 0.05)
     program = Program().input("x").constant("c", Y)
     program.node("Add", "x,c", "a").node("Relu", "a", "b").node("Mul", "b,a", "y").outputs("y")
     executable = program.compile(fake)

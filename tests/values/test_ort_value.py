@@ -27,8 +27,8 @@ def sample(element, shape=(2, 3)):
     count = int(np.prod(shape))
     if element is ElementType.STRING:
         return np.array([f"text {i}" for i in range(count)], object).reshape(shape)
-    codes = np.arange(count) % (2 if element is ElementType.BOOL else 4)
-    return codes.astype(np.float32).astype(element.dtype).reshape(shape)
+    numbers = np.arange(count) % 2 + (element is not ElementType.BOOL)
+    return numbers.astype(np.float32).astype(element.dtype).reshape(shape)
 
 
 @pytest.mark.parametrize("element", ALL)

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from ort_core.convert import check_shape, to_runtime_value
 from ort_core.errors import InvalidArgument
 from ort_core.ir.types import TensorType, ValueType, describe
-from ort_core.convert import check_shape, to_runtime_value
 from ort_core.values import RuntimeValue
 
 _MISSING = object()

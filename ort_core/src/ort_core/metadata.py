@@ -58,5 +58,5 @@ def metadata_of(model: Model) -> ModelMetadata:
         description=header.doc_string,
         graph_description=model.graph.doc,
         version=header.model_version if header.HasField("model_version") else 2**63 - 1,
-        custom_metadata_map={p.key: p.value for p in header.metadata_props},
+        custom_metadata_map={p.key: p.value for p in header.metadata_props if not p.key.startswith("ort_core.")},
     )

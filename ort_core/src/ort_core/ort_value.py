@@ -103,7 +103,7 @@ class OrtValue:
         """
         if not isinstance(numpy_obj, np.ndarray | np.generic):
             raise InvalidArgument(f"OrtValues are made from numpy arrays, got {type(numpy_obj).__name__}")
-        array = host_tensor(np.asarray(numpy_obj))
+        array = host_tensor(np.asanyarray(numpy_obj))
         device = OrtDevice.make(device_type, device_id, vendor_id).device
         return cls(array if device.is_host else to_device(array, device))
 

@@ -100,9 +100,9 @@ class InferenceSession:
         def on_failure(provider: Provider, error: Exception) -> None:
             if self._on_provider_error == "raise":
                 raise error
-            selection.status[provider.name] = f"{type(error).__name__}: {error}"
+            selection.status[provider.name] = str(error)
             created.remove(provider)
-            self._logger.warning("%s is not used: %s", provider.name, error)
+            self._logger.warning("%s; the session goes on without it", error)
 
         try:
             built = build(

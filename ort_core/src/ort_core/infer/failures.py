@@ -45,7 +45,8 @@ def explain_failure(
 ) -> dict[Value, ValueType]:
     """Raises for the first node whose inputs are known and do not fit; else the types that could be inferred.
 
-    ONNX's strict inference also fails on nodes whose input types are unknown, which is no fault of the model.
+    ONNX's strict inference also fails on nodes whose input types are unknown, and where integers overflow while it
+    evaluates them; neither is a fault of the model.
 
     Raises:
         InvalidGraph: an operator does not take an input type.
@@ -63,7 +64,7 @@ def explain_failure(
     lines = [line for line in text.splitlines() if line.strip()]
     for line in lines:
         node, reason = _locate(line, skeleton.nodes)
-        if node is None or _inputs_known(node, types):
+        if "data propagation" not in reason and (node is None or _inputs_known(node, types)):
             raise _exception(node, reason, types) from error
     return types
 

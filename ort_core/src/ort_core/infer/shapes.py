@@ -11,7 +11,7 @@ from ort_core.infer.check import check_nodes, is_onnx_operator
 from ort_core.infer.custom import CustomInference, CustomRun
 from ort_core.infer.failures import explain_failure, run_onnx
 from ort_core.infer.skeleton import Skeleton, without_shapes
-from ort_core.ir.graph import Model, Node, Value
+from ort_core.ir.graph import Graph, Model, Node, Value
 from ort_core.ir.shapes import Dim, compatible, merge_shapes
 from ort_core.ir.types import TensorType, ValueType, describe
 
@@ -50,6 +50,8 @@ def infer_types(model: Model, custom: CustomInference | None = None, *, declared
 
     before = {value: value.type for value in _computed_values(model)}
     if declared:
+        if model.graph.declared_outputs is None:
+            model.graph.declared_outputs = tuple(value.type for value in model.graph.outputs)
         check_nodes(model, custom)
         for value, type_ in before.items():
             keep = value.producer is not None and is_custom(value.producer)
@@ -68,32 +70,34 @@ def infer_types(model: Model, custom: CustomInference | None = None, *, declared
     return any(value.type != type_ and _anonymous(value.type) != _anonymous(type_) for value, type_ in before.items())
 
 
-def merge_interface(value_name: str, declared: ValueType | None, inferred: ValueType | None) -> ValueType | None:
-    """The type of a graph output as ONNX Runtime reports it: declared sizes and names, unless inference contradicts.
+def output_types(graph: Graph) -> tuple[ValueType | None, ...]:
+    """The output types of the main graph as ONNX Runtime reports them: as declared, completed by what was inferred.
 
-    Dimensions that differ become unknown, and so does a rank that differs, each with a warning.
+    Dimensions in which the two contradict each other are unknown, and so is a rank that differs; a warning names them.
     """
-    if declared is None or inferred is None or not isinstance(declared, TensorType):
+    declared = graph.declared_outputs or (None,) * len(graph.outputs)
+    return tuple(
+        _output_type(name, given, value.type)
+        for name, given, value in zip(graph.output_names, declared, graph.outputs, strict=True)
+    )
+
+
+def _output_type(name: str, declared: ValueType | None, inferred: ValueType | None) -> ValueType | None:
+    if not isinstance(declared, TensorType) or not isinstance(inferred, TensorType):
         return inferred if declared is None else declared
-    shape = inferred.shape if isinstance(inferred, TensorType) else None
-    if compatible(declared.shape, shape):
-        return replace(declared, shape=merge_shapes(declared.shape, shape))
+    if compatible(declared.shape, inferred.shape):
+        return replace(declared, shape=merge_shapes(declared.shape, inferred.shape))
     logger.warning(
         "output '%s' is declared as %s, but inference gives %s; the dimensions that differ count as unknown. "
         "Correct the declaration.",
-        value_name,
+        name,
         describe(declared),
         describe(inferred),
     )
-    if declared.shape is None or shape is None or len(declared.shape) != len(shape):
+    if declared.shape is None or inferred.shape is None or len(declared.shape) != len(inferred.shape):
         return replace(declared, shape=None)
-    return replace(
-        declared,
-        shape=tuple(
-            None if isinstance(d, int) and isinstance(i, int) and d != i else d
-            for d, i in zip(declared.shape, shape, strict=True)
-        ),
-    )
+    pairs = zip(declared.shape, inferred.shape, strict=True)
+    return replace(declared, shape=tuple(d if compatible((d,), (i,)) else None for d, i in pairs))
 
 
 def _infer(model: Model, is_custom: Callable[[Node], bool], custom: CustomInference) -> dict[Value, ValueType]:

@@ -247,6 +247,9 @@ class Graph:
     """Nodes in topological order with inputs, outputs and constants.
 
     `add` appends and `remove` deletes in constant time; after out-of-order additions `sort()` restores the order.
+
+    Attributes:
+        declared_outputs: the output types that the file declares, kept by the first type inference.
     """
 
     def __init__(self, name: str = "", parent: Node | None = None) -> None:
@@ -258,6 +261,7 @@ class Graph:
         self._inputs: dict[Value, None] = {}
         self._outputs: list[Value] = []
         self.output_names: list[str] = []
+        self.declared_outputs: tuple[ValueType | None, ...] | None = None
         self.initializers: dict[str, Value] = {}
         self._nodes: dict[Node, None] = {}
 

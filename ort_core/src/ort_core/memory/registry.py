@@ -24,11 +24,19 @@ _STRATEGIES = {"kNextPowerOfTwo": False, "kSameAsRequested": True}
 _log = logging.getLogger("ort_core")
 _lock = threading.Lock()
 _allocators: dict[Device, DeviceRuntime] = {}
-_resolver: Callable[[Device], DeviceRuntime] | None = None
+
+
+def _ask_provider_registry(device: Device) -> DeviceRuntime:
+    from ort_core.providers.registry import runtime_for_device
+
+    return runtime_for_device(device)
+
+
+_resolver: Callable[[Device], DeviceRuntime] | None = _ask_provider_registry
 
 
 def set_runtime_resolver(resolver: Callable[[Device], DeviceRuntime] | None) -> None:
-    """Installs the function that finds the runtime of a device that is not the host.
+    """Replaces the function that finds the runtime of a device that is not the host; the default asks the plugins.
 
     It is called each time a runtime is needed, so it keeps what it found; it calls `after_fork` where that is due, and
     raises InvalidArgument or EPFail for a device that nothing installed drives.

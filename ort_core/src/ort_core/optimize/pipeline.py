@@ -99,14 +99,19 @@ def optimize(
     _drop_unused_functions(model)
 
 
-def run_passes(model: Model, selected: Sequence[Pass], ctx: PassContext) -> bool:
-    """Runs the passes on all graphs until none changes anything; returns whether any did."""
+def run_passes(model: Model, passes: Sequence[Pass], ctx: PassContext) -> bool:
+    """Runs the passes on all graphs of the model until none changes anything; returns whether any did.
+
+    Raises:
+        Fail: a pass raised something that is no `OrtError`.
+        InvalidGraph: with `ORT_CORE_DEBUG=1`, a pass broke the graph.
+    """
     debug = os.environ.get("ORT_CORE_DEBUG") == "1"
     version = 0
     clean: dict[tuple[str, Graph], int] = {}
     for _ in range(MAX_ROUNDS):
         before = version
-        for item in selected:
+        for item in passes:
             for graph in tuple(model.graphs()):
                 key = (item.name, graph)
                 if clean.get(key) == version:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ort_core.errors import EPFail
 from ort_core.ir.graph import Graph, Node
 from ort_core.providers.spec import Claim, Decline, GraphView, Provider
-
-logger = logging.getLogger("ort_core.partition")
 
 CONTROL_FLOW = frozenset({"If", "Loop", "Scan"})
 """Operators of the ONNX domain that the core runs itself when no provider takes them whole."""
@@ -64,9 +61,10 @@ def offer(graph: Graph, providers: Sequence[Provider], opsets: Mapping[str, int]
             for answer in answers:
                 _accept(answer, provider, set(nodes), result)
         except Exception as error:
-            result.failures[provider.name] = error
+            failure = EPFail(f"{provider.name} failed while claiming nodes: {type(error).__name__}: {error}")
+            failure.__cause__ = error
+            result.failures[provider.name] = failure
             withdraw(provider, result)
-            logger.warning("%s failed while claiming nodes and is not used: %s", provider.name, error)
 
 
 def withdraw(provider: Provider, result: Assignment) -> None:
