@@ -234,7 +234,8 @@ def _concat(make: GraphMaker) -> None:
     a = make.recent("f")
     if a and make.arrays[a].ndim:
         b = make.pick("f")
-        names = [a] if make.rng.random() < 0.5 or b is None else [a, b]
+        same = b is not None and make.arrays[a].dtype == make.arrays[b].dtype
+        names = [a, b] if same and b and make.rng.random() < 0.5 else [a]
         make.add("Concat", names, axis=int(make.rng.integers(make.arrays[a].ndim)))
 
 

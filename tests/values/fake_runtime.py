@@ -85,7 +85,9 @@ class FakeRuntime:
 
     def allocate(self, nbytes, stream=None, kind="default"):
         if self.in_use + nbytes > self.capacity:
-            raise OutOfMemory(f"cannot allocate {nbytes} bytes on {self.device}: {self.in_use} of {self.capacity} in use")
+            raise OutOfMemory(
+                f"cannot allocate {nbytes} bytes on {self.device}: {self.in_use} of {self.capacity} in use"
+            )
         self.allocations.append((nbytes, kind))
         if kind == "pinned":
             array = np.empty(nbytes + 1, np.uint8)

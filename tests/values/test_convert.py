@@ -42,7 +42,9 @@ def test_a_fitting_array_is_taken_as_it_is():
     assert to_runtime_value(text, tensor(E.STRING), "x") is text
 
 
-@pytest.mark.parametrize("make", [np.asfortranarray, lambda a: a[::-1], lambda a: a.astype(">f4"), lambda a: a.T.copy().T])
+@pytest.mark.parametrize(
+    "make", [np.asfortranarray, lambda a: a[::-1], lambda a: a.astype(">f4"), lambda a: a.T.copy().T]
+)
 def test_other_layouts_are_copied(make):
     array = make(np.arange(6, dtype=np.float32).reshape(2, 3))
     value = to_runtime_value(array, tensor(E.FLOAT, (2, 3)), "x")

@@ -264,7 +264,9 @@ def test_a_producer_that_refuses_is_named():
         from_dlpack([1, 2])
 
 
-@pytest.mark.parametrize("value", [np.array(["a"], object), [np.ones(1)], {}, None, SparseValue("coo", (1,), np.ones(1), ())])
+@pytest.mark.parametrize(
+    "value", [np.array(["a"], object), [np.ones(1)], {}, None, SparseValue("coo", (1,), np.ones(1), ())]
+)
 def test_what_is_not_a_numeric_tensor_has_no_dlpack_form(value):
     with pytest.raises(BufferError):
         to_capsule(value)

@@ -139,7 +139,7 @@ def test_the_constructor_takes_run_time_values_only(bad):
         OrtValue(bad)
 
 
-def test_unknown_devices_are_named():
+def test_unknown_devices_are_named(fake):
     with pytest.raises(InvalidArgument, match="Unsupported device type: 'foo'"):
         OrtValue.ortvalue_from_numpy(np.ones(1), "foo")
     with pytest.raises(InvalidArgument, match="cuda:0"):
@@ -360,7 +360,15 @@ def test_sequences():
     assert value.data_type() == "seq(tensor(float))"
     assert value.element_type() == 1
     assert value.has_value()
-    for method in ("shape", "tensor_size_in_bytes", "numpy", "data_ptr", "device_name", "__dlpack_device__", "__array__"):
+    for method in (
+        "shape",
+        "tensor_size_in_bytes",
+        "numpy",
+        "data_ptr",
+        "device_name",
+        "__dlpack_device__",
+        "__array__",
+    ):
         with pytest.raises(InvalidArgument, match=r"seq\(tensor\(float\)\)"):
             getattr(value, method)()
     again = pickle.loads(pickle.dumps(value))

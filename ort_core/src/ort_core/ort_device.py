@@ -70,9 +70,9 @@ class OrtDevice:
                 ) from error
             return OrtDevice(Device(name, index))
         kind, vendor = _KINDS[name]
-        if vendor_id < 0:
+        if vendor_id < 0 or name == "dml":
             vendor_id = vendor
-        else:
+        elif name in ("gpu", "npu"):
             name = VENDOR_DEVICES.get((kind, int(vendor_id)), name)
         result = OrtDevice(Device(name, index))
         result._vendor_id = int(vendor_id)

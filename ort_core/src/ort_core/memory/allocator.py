@@ -45,7 +45,7 @@ class Stream(Protocol):
         """An event that completes when all work queued so far has."""
 
     def wait(self, event: Event) -> None:
-        """Makes later work of this stream wait for `event`, which may be of another stream of the same runtime."""
+        """Makes later work of this stream wait for `event`, which may be of any stream of the same provider, on another device too."""
 
     def synchronize(self) -> None:
         """Blocks the host until the queue is empty; raises what the stream failed with, once."""

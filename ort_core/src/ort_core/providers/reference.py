@@ -3,16 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from ort_core.ir.graph import Node
-from ort_core.providers.kernel_provider import KernelProvider
+from ort_core.providers.kernel_provider import BoundKernel, KernelExecutable, KernelProvider
+from ort_core.providers.names import REFERENCE
+from ort_core.providers.spec import CompileContext, Executable, Partition, Plugin, SessionEnv
 
 
 class ReferenceProvider(KernelProvider):
-    """Runs whatever `ort_core.reference_ops` supports, node by node."""
+    """Runs every node that `ort_core.reference_ops` supports, one after another."""
 
     def decline_reason(self, node: Node, opsets: Mapping[str, int]) -> str | None:
         """Why `node` cannot run here, or None if it can."""
-        from ort_core.reference_ops.adapter import supports
+        from ort_core.reference_ops import supports
 
         return supports(node, opsets)
+
+    def compile(self, partition: Partition, ctx: CompileContext) -> Executable:
+        """One operator call per node, in order."""
+        from ort_core.reference_ops import bind_kernel
+
+        kernels = {n: BoundKernel(bind_kernel(n, partition.opsets, ctx)) for n in partition.graph.nodes}
+        constants = [ctx.constant(value) for value in partition.constants]
+        return KernelExecutable(partition, kernels, constants, self.name)
+
+
+class ReferencePlugin(Plugin):
+    """Always available, on the host, last in the order of priority."""
+
+    name: ClassVar[str] = REFERENCE
+    priority: ClassVar[int] = -1000
+
+    def create(self, options: Any, env: SessionEnv) -> ReferenceProvider:
+        """The provider for one session."""
+        return ReferenceProvider(self.name, options, env)
+
+
+plugin = ReferencePlugin()

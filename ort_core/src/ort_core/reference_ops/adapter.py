@@ -11,17 +11,33 @@ import numpy as np
 
 from ort_core.errors import InvalidGraph, OrtError, OutOfMemory, RuntimeException
 from ort_core.errors import NotImplemented as NotImplementedByReference
-from ort_core.ir.graph import Node
+from ort_core.ir.graph import AttributeKind, Node
+from ort_core.ir.schema import operator_schema
 from ort_core.ir.types import TensorType, describe
 from ort_core.providers.kernel import KernelSpec, collect_kernels
+from ort_core.reference_ops.bounds import exceeds
 from ort_core.reference_ops.exact import exact
-from ort_core.reference_ops.onnx_ops import DOMAINS, find_class, find_schema, make_run
+from ort_core.reference_ops.onnx_ops import DOMAINS, find_class, make_run
 from ort_core.values import RuntimeValue, type_of
 
 if TYPE_CHECKING:
     from ort_core.providers.spec import CompileContext
 
 PROVIDER = "ReferenceExecutionProvider"
+
+RANDOM = frozenset(
+    {
+        "Bernoulli", "Dropout", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike",
+    }
+)  # fmt: skip
+"""Operators of the ONNX domain that draw random numbers; Dropout in training mode only."""
+
+_PLAIN_KINDS = frozenset(
+    {
+        AttributeKind.FLOAT, AttributeKind.FLOATS, AttributeKind.INT, AttributeKind.INTS, AttributeKind.STRING,
+        AttributeKind.STRINGS,
+    }
+)  # fmt: skip
 
 
 @functools.cache
@@ -48,7 +64,7 @@ def supports(node: Node, opsets: Mapping[str, int]) -> str | None:
     opset = opsets.get(node.domain, 1)
     if find_class(node.op_type, node.domain, opset) is not None:
         return None
-    schema = find_schema(node.op_type, node.domain, opset)
+    schema = operator_schema(node.op_type, node.domain, opset)
     if schema is None:
         return f"{node.label} does not exist in opset {opset}"
     if schema.has_function or schema.has_context_dependent_function:
@@ -95,6 +111,65 @@ def bind_kernel(
     if len(node.outputs) == 1:
         return _single(node, run)
     return _several(node, run)
+
+
+def evaluate(
+    node: Node,
+    inputs: Sequence[np.ndarray | None],
+    opsets: Mapping[str, int],
+    *,
+    max_bytes: int | None = None,
+) -> tuple[RuntimeValue, ...] | None:
+    """The outputs of `node` on constant inputs, or None if it cannot be computed, draws random numbers, or fails.
+
+    Args:
+        max_bytes: give up, before computing, on outputs that are or may be larger than this.
+    """
+    if max_bytes is not None and exceeds(node, inputs, max_bytes):
+        return None
+    if _is_random(node, inputs):
+        return None
+    try:
+        call = _bind_cached(node, opsets)
+        if call is None:
+            return None
+        with np.errstate(all="ignore"):
+            result = call(*inputs)
+    except Exception:  # noqa: BLE001 - a node that fails here fails again, with its message, when the model runs
+        return None
+    return result if len(node.outputs) != 1 else (result,)
+
+
+def _is_random(node: Node, inputs: Sequence[np.ndarray | None]) -> bool:
+    if node.domain or node.op_type not in RANDOM:
+        return False
+    return node.op_type != "Dropout" or bool(len(inputs) > 2 and inputs[2] is not None and inputs[2].any())
+
+
+_CACHE_LIMIT = 512
+_cache: dict[Any, Callable[..., Any] | None] = {}
+
+
+def _bind_cached(node: Node, opsets: Mapping[str, int]) -> Callable[..., Any] | None:
+    """`bind_kernel`, shared by nodes that differ in names only; None for what is not supported."""
+    key: Any = None
+    if all(a.kind in _PLAIN_KINDS for a in node.attributes.values()):
+        key = (
+            node.op_type,
+            node.domain,
+            opsets.get(node.domain),
+            tuple(v is not None for v in node.inputs),
+            tuple(v.element if v is not None and isinstance(v.type, TensorType) else v and v.type for v in node.outputs),
+            tuple((name, a.kind, a.value, a.ref) for name, a in node.attributes.items()),
+        )
+        if key in _cache:
+            return _cache[key]
+    call = bind_kernel(node, opsets) if supports(node, opsets) is None else None
+    if key is not None:
+        if len(_cache) >= _CACHE_LIMIT:
+            _cache.clear()
+        _cache[key] = call
+    return call
 
 
 def _make_run(node: Node, opsets: Mapping[str, int], ctx: CompileContext | None) -> Callable[..., Any]:

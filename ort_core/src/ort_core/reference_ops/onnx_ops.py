@@ -12,7 +12,6 @@ from ort_core.ir.proto_types import type_to_proto
 
 if TYPE_CHECKING:
     import onnx
-    from onnx.defs import OpSchema
     from onnx.reference.op_run import OpRun
 
 _MODULES = {
@@ -39,17 +38,6 @@ def find_class(op_type: str, domain: str, opset: int) -> type[OpRun] | None:
     except (NotImplementedError, RuntimeError, AssertionError, TypeError, ValueError):
         return None
     return found if isinstance(found, type) and issubclass(found, OpRun) else None
-
-
-@functools.cache
-def find_schema(op_type: str, domain: str, opset: int) -> OpSchema | None:
-    """The operator's schema at an opset, or None."""
-    import onnx.defs
-
-    try:
-        return onnx.defs.get_schema(op_type, opset, domain)
-    except onnx.defs.SchemaError:
-        return None
 
 
 def make_run(node: Node, op_class: type[OpRun], opsets: Mapping[str, int]) -> Callable[..., Any]:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from ort_core.devices import HOST, Device
 from ort_core.ir.graph import Value
+from ort_core.memory.transfer import note_use
 from ort_core.partition.compile import CompiledGraph
 from ort_core.plan.builder import build_plan, output_homes
 from ort_core.plan.plan import ExecutionPlan
@@ -125,7 +126,7 @@ class Runnable:
                 and settings.config.get(DO_NOT_SYNCHRONIZE) == "1"
                 and not any(r.device.is_host for r in requests)
             ):
-                _mark_pending(results, state)
+                _leave_pending(results, inputs, state)
             else:
                 state.synchronize()
         except BaseException:
@@ -144,8 +145,11 @@ class Runnable:
         self._streams.clear()
 
 
-def _mark_pending(results: list[RuntimeValue], state: RunState) -> None:
-    """Leaves device work queued: the results carry events instead."""
+def _leave_pending(results: list[RuntimeValue], inputs: list[RuntimeValue], state: RunState) -> None:
+    """Leaves device work queued: the results carry events, and the inputs are not freed before the work is done."""
+    for value in (*inputs, *results):
+        if isinstance(value, DeviceTensor):
+            note_use(value, state.stream(value.device))
     for result in results:
         if isinstance(result, DeviceTensor):
             stream = state.stream(result.device)

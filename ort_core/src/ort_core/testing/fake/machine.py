@@ -58,13 +58,20 @@ NOTHING_KNOWN = HostClock(0, {})
 class Failure:
     """The failure of step `seq` of a stream; it is raised by one synchronisation only."""
 
-    __slots__ = ("error", "raised", "seq", "stream")
+    __slots__ = ("_error", "raised", "seq", "stream", "text")
 
     def __init__(self, error: Exception, stream: int, seq: int) -> None:
-        self.error = error
+        self._error: Exception | None = error
+        self.text = str(error)
         self.stream = stream
         self.seq = seq
         self.raised = False
+
+    def take(self) -> Exception | None:
+        """The exception, to be raised; its traceback would keep a run's tensors alive, so it is not kept."""
+        error, self._error = self._error, None
+        self.raised = True
+        return error
 
     def told(self, host: HostClock) -> bool:
         """Whether the host had been told when it had the clock `host`."""
@@ -172,8 +179,9 @@ class Machine:
                 failure, self._orphan = self._orphan, None
             if failure is None or failure.raised:
                 return
-            failure.raised = True
-        raise failure.error
+            error = failure.take()
+        if error is not None:
+            raise error
 
     def forget_failures(self) -> None:
         """Marks every failure that is on its way as raised."""
@@ -181,4 +189,4 @@ class Machine:
             self._orphan = None
             for worker in list(self.workers.values()):
                 if worker.failure is not None:
-                    worker.failure.raised = True
+                    worker.failure.take()

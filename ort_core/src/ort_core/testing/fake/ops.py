@@ -116,7 +116,7 @@ class Op:
         if missing is None:
             return None
         if missing.told(self.host):
-            return order.fail(EPFail(f"{self.what} uses data that a failed step did not write: {missing.error}"), seq)
+            return order.fail(EPFail(f"{self.what} uses data that a failed step did not write: {missing.text}"), seq)
         order.adopt(missing)
         return missing
 
