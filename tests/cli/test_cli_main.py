@@ -7,6 +7,7 @@ import os
 import pkgutil
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -48,15 +49,44 @@ def test_every_command_has_help(capsys):
         assert f"ort-core {name}" in capsys.readouterr().out
 
 
-def test_a_new_module_becomes_a_command(tmp_path, monkeypatch, capsys):
-    (tmp_path / "say_hello.py").write_text(
-        '"""Say hello."""\nHELP = "say hello"\ndef add_arguments(parser):\n    parser.add_argument("who")\n'
-        "def run(args):\n    print(f'hello {args.who}')\n    return 7\n"
-    )
+@pytest.fixture
+def add_command(tmp_path, monkeypatch):
+    def add(name: str, body: str) -> None:
+        header = f'"""Docs."""\nHELP = "{name}"\ndef add_arguments(parser):\n    parser.add_argument("who")\n'
+        (tmp_path / f"{name}.py").write_text(f"{header}def run(args):\n    {body}\n")
+        added.append(f"ort_core.cli.commands.{name}")
+
+    added: list[str] = []
     monkeypatch.setattr(ort_core.cli.commands, "__path__", [*ort_core.cli.commands.__path__, str(tmp_path)])
+    yield add
+    for module in added:
+        sys.modules.pop(module, None)
+
+
+def test_a_new_module_becomes_a_command(add_command, capsys):
+    add_command("say_hello", "print(f'hello {args.who}'); return 7")
     assert main(["say-hello", "world"]) == 7
     assert capsys.readouterr().out == "hello world\n"
-    del sys.modules["ort_core.cli.commands.say_hello"]
+
+
+def test_warnings_are_one_line_on_stderr(add_command, capsys):
+    add_command("warn", "import warnings; warnings.warn(f'beware of {args.who}'); return 0")
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        assert main(["warn", "dogs"]) == 0
+    assert capsys.readouterr().err == "ort-core warn: warning: beware of dogs\n"
+
+
+def test_interruption_ends_quietly(add_command, capsys):
+    add_command("wait", "raise KeyboardInterrupt")
+    assert main(["wait", "x"]) == 130
+    assert capsys.readouterr().err == ""
+
+
+def test_operating_system_errors_are_one_message(add_command, capsys):
+    add_command("touch", "open(args.who)")
+    assert main(["touch", "/no/such/file"]) == 1
+    assert capsys.readouterr().err.startswith("ort-core touch: FileNotFoundError: ")
 
 
 def test_command_modules_have_no_private_strays():
@@ -111,9 +141,8 @@ def test_module_runs_as_a_script():
 
 def test_closed_pipe_ends_quietly(digits_folder, tmp_path):
     np.save(tmp_path / "images.npy", np.zeros((2000, 1, 8, 8), np.float32))
-    with run_module(
-        "run", str(digits_folder / "digits.onnx"), "--input", str(tmp_path / "images.npy"), "--json"
-    ) as process:
+    argv = [str(digits_folder / "digits.onnx"), "--input", str(tmp_path / "images.npy"), "--json"]
+    with run_module("run", *argv, "--provider", "ReferenceExecutionProvider") as process:
         assert process.stdout.read(1) == "{"
         process.stdout.close()
         assert process.stderr.read() == ""
@@ -122,7 +151,8 @@ def test_closed_pipe_ends_quietly(digits_folder, tmp_path):
 
 def test_terminal_that_cannot_show_a_character_gets_an_escape(save_identity):
     model = save_identity(x=(TensorProto.STRING, ["N"]))
-    with run_module("run", model, "--input", 'x=["\u2603"]', PYTHONIOENCODING="ascii") as process:
+    argv = ["run", model, "--input", 'x=["\u2603"]', "--provider", "ReferenceExecutionProvider"]
+    with run_module(*argv, PYTHONIOENCODING="ascii") as process:
         assert "[\\u2603]" in process.stdout.read()
         assert process.stderr.read() == ""
     assert process.returncode == 0

@@ -337,3 +337,18 @@ def test_termination_from_another_thread_stops_a_run():
         options.terminate = False
         assert len(session.run(None, random_feeds(1), options)) == 3
 
+
+
+def test_inputs_may_be_dropped_while_an_unsynchronised_run_is_queued():
+    with fake_device(delay=(1e-3, 2e-3)) as control, ort.InferenceSession(chain_model(["Add"]), providers=[DEVICE]) as session:
+        options = ort.RunOptions()
+        options.add_run_config_entry("disable_synchronize_execution_providers", "1")
+        for _ in range(20):
+            binding = session.io_binding()
+            binding.bind_ortvalue_input("x", ort.OrtValue.ortvalue_from_numpy(np.ones((2, 4), np.float32), "fake", 0))
+            binding.bind_output("y", "fake")
+            session.run_with_iobinding(binding, options)
+            (y,) = binding.get_outputs()
+            del binding
+            np.testing.assert_allclose(y.numpy()[0], 1 + np.linspace(0.5, 2, 4), rtol=1e-6)
+        control.check()

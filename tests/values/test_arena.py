@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import os
 import random
 import threading
@@ -29,7 +30,7 @@ def test_blocks_come_from_one_chunk_and_do_not_overlap():
     arena = host_arena()
     buffers = [arena.allocate(1000) for _ in range(20)]
     spans = sorted((b.ptr, b.ptr + b.nbytes) for b in buffers)
-    assert all(a[1] <= b[0] for a, b in zip(spans, spans[1:], strict=False))
+    assert all(a[1] <= b[0] for a, b in itertools.pairwise(spans))
     assert all(b.ptr % 64 == 0 and b.device == HOST for b in buffers)
     assert arena.stats().num_reserves == 1
     assert arena.stats().reserved_bytes == MIB
@@ -153,7 +154,7 @@ def test_a_chunk_shrinks_to_what_the_device_still_has():
 
 def test_out_of_memory_of_the_device_is_chained():
     arena = Arena(FakeRuntime(capacity=10 * KIB))
-    with pytest.raises(OutOfMemory, match="20480 bytes on fake:0.*no cap") as info:
+    with pytest.raises(OutOfMemory, match=r"20480 bytes on fake:0.*no cap") as info:
         arena.allocate(20 * KIB)
     assert isinstance(info.value.__cause__, OutOfMemory)
 

@@ -57,7 +57,7 @@ def test_other_devices_are_resolved_each_time(fake):
 
 def test_without_a_resolver_the_message_says_what_to_do(fakes):
     set_runtime_resolver(None)
-    with pytest.raises(InvalidArgument, match="no provider drives cuda:0.*Install"):
+    with pytest.raises(InvalidArgument, match=r"no provider drives cuda:0.*Install"):
         runtime_for(Device("cuda"))
 
 

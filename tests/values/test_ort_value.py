@@ -84,12 +84,12 @@ def test_a_host_value_shares_the_arrays_memory():
     "make",
     [
         lambda a: a.T.copy().T,
-        lambda a: np.asfortranarray(a),
+        np.asfortranarray,
         lambda a: a.astype(a.dtype.newbyteorder(">")),
         lambda a: np.repeat(a, 2, axis=1)[:, ::2],
         lambda a: np.frombuffer(b"\0" + a.tobytes(), np.uint8)[1:].view(a.dtype).reshape(a.shape),
         lambda a: a.view(np.matrix),
-        lambda a: np.ma.masked_array(a),
+        np.ma.masked_array,
     ],
     ids=["transposed", "fortran", "big-endian", "strided", "unaligned", "matrix", "masked array without a mask"],
 )
@@ -349,7 +349,7 @@ def test_array_protocol():
 def test_array_protocol_of_device_values(fake):
     value = OrtValue.ortvalue_from_numpy(np.arange(3.0), "fake")
     assert np.asarray(value).tolist() == [0, 1, 2]
-    with pytest.raises(ValueError, match="fake:0.*without a copy"):
+    with pytest.raises(ValueError, match=r"fake:0.*without a copy"):
         np.array(value, copy=False)
 
 

@@ -151,7 +151,7 @@ def test_strings_and_ml_dtypes():
 
 
 def test_there_is_no_copy_to_a_device():
-    with pytest.raises(InvalidArgument, match="cannot be copied to cuda:0.*to_dense"):
+    with pytest.raises(InvalidArgument, match=r"cannot be copied to cuda:0.*to_dense"):
         coo().to_cuda(OrtDevice(Device("cuda")))
 
 

@@ -7,6 +7,7 @@ import io
 import os
 import sys
 import traceback
+import warnings
 from collections.abc import Sequence
 
 from ort_core import __version__
@@ -52,7 +53,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else 0
     try:
-        code: int = args.run_command(args)
+        with warnings.catch_warnings():
+            warnings.showwarning = lambda message, *_: _complain(args.command, f"warning: {message}")
+            code: int = args.run_command(args)
         sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -61,9 +64,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         if args.verbose:
             traceback.print_exc()
         kind = "" if isinstance(error, UsageError) else f"{type(error).__name__}: "
-        lines = f"ort-core {args.command}: {kind}{error}".split("\n")
-        print("\n".join(map(printable, lines)), file=sys.stderr)
+        _complain(args.command, f"{kind}{error}")
         return 2 if isinstance(error, UsageError) else 1
     except KeyboardInterrupt:
         return 130
     return code
+
+
+def _complain(command: str, message: str) -> None:
+    lines = f"ort-core {command}: {message}".split("\n")
+    print("\n".join(map(printable, lines)), file=sys.stderr)

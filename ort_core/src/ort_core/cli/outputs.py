@@ -56,7 +56,7 @@ def to_json(value: Any) -> Any:
         return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
-    raise Fail(f"a {type(value).__name__} cannot be shown as JSON. Choose other outputs with --output.")
+    raise Fail(f"a value of type {type(value).__name__} cannot be shown as JSON. Choose other outputs with --output.")
 
 
 def _in_python_types(array: np.ndarray) -> np.ndarray:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import importlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
@@ -14,10 +12,10 @@ from ort_core.errors import NotImplemented as NotImplementedByReference
 from ort_core.ir.graph import AttributeKind, Node
 from ort_core.ir.schema import operator_schema
 from ort_core.ir.types import TensorType, describe
-from ort_core.providers.kernel import KernelSpec, collect_kernels
 from ort_core.reference_ops.bounds import exceeds
 from ort_core.reference_ops.exact import exact
 from ort_core.reference_ops.onnx_ops import DOMAINS, find_class, make_run
+from ort_core.reference_ops.registry import find_kernel
 from ort_core.values import RuntimeValue, type_of
 
 if TYPE_CHECKING:
@@ -40,12 +38,6 @@ _PLAIN_KINDS = frozenset(
 )  # fmt: skip
 
 
-@functools.cache
-def own_kernels() -> Mapping[tuple[str, str], KernelSpec]:
-    """The kernels that take the place of `onnx.reference`, by (domain, op_type)."""
-    return collect_kernels([importlib.import_module("ort_core.reference_ops.kernels")])
-
-
 def supports(node: Node, opsets: Mapping[str, int]) -> str | None:
     """Why `node` cannot be bound, or None if it can.
 
@@ -57,7 +49,7 @@ def supports(node: Node, opsets: Mapping[str, int]) -> str | None:
         return f"overload '{node.overload}' names a function of the model"
     if unbound := next((name for name, a in node.attributes.items() if a.ref), None):
         return f"attribute '{unbound}' refers to an attribute of a function"
-    if spec := own_kernels().get((node.domain, node.op_type)):
+    if spec := find_kernel(node.op_type, node.domain):
         return spec.decline_reason(node, None)
     if node.domain not in DOMAINS:
         return f"domain '{node.domain}' is unknown to onnx.reference"
@@ -173,7 +165,7 @@ def _bind_cached(node: Node, opsets: Mapping[str, int]) -> Callable[..., Any] | 
 
 
 def _make_run(node: Node, opsets: Mapping[str, int], ctx: CompileContext | None) -> Callable[..., Any]:
-    spec = own_kernels().get((node.domain, node.op_type))
+    spec = find_kernel(node.op_type, node.domain)
     if spec is not None:
         return spec.bind(node, cast("CompileContext", ctx)).call
     op_class = find_class(node.op_type, node.domain, opsets.get(node.domain, 1))
