@@ -610,3 +610,12 @@ def test_a_pinned_device_tensor_is_read_on_the_host(fake):
     value.update_inplace(np.arange(3, dtype=np.float32))
     assert value.numpy().tolist() == [0, 1, 2]
     assert value.data_ptr() == buffer.ptr
+
+
+def test_a_pinned_device_tensor_is_read_once_it_is_written(fake):
+    buffer = fake.allocate(4, None, "pinned")
+    tensor = DeviceTensor(ElementType.FLOAT, (1,), buffer)
+    stream = fake.new_stream()
+    stream.submit(lambda: OrtValue(DeviceTensor(ElementType.FLOAT, (1,), buffer)).numpy().fill(7))
+    tensor.ready = stream.record()
+    assert OrtValue(tensor).numpy().tolist() == [7]

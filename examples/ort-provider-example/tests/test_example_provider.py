@@ -4,6 +4,8 @@ import numpy as np
 import onnx.parser
 import ort_core as ort
 import pytest
+from ort_core.providers.kernel_provider import KernelProvider
+from ort_core.providers.spec import CompileContext, Executable, Partition
 
 NAME = "ExampleExecutionProvider"
 DENSE = """
@@ -38,6 +40,20 @@ def test_dense_layer_is_right_with_and_without_fusion(feeds: dict[str, np.ndarra
         (result,) = running.run(None, feeds)
     np.testing.assert_allclose(result, np.maximum(feeds["x"] @ feeds["w"] + feeds["b"], 0), rtol=1e-5)
     assert result.dtype == np.float32
+
+
+@pytest.mark.parametrize(("fuse", "kernels"), [(True, ["Dense"]), (False, ["MatMul", "Add", "Relu"])])
+def test_fusion_leaves_one_kernel(monkeypatch: pytest.MonkeyPatch, fuse: bool, kernels: list[str]) -> None:
+    compiled: list[str] = []
+    compile_nodes = KernelProvider.compile
+
+    def record(self: KernelProvider, partition: Partition, ctx: CompileContext) -> Executable:
+        compiled.extend(node.op_type for node in partition.graph.nodes)
+        return compile_nodes(self, partition, ctx)
+
+    monkeypatch.setattr(KernelProvider, "compile", record)
+    session(DENSE, fuse=fuse).close()
+    assert compiled == kernels
 
 
 def test_value_that_others_use_is_not_fused_away(feeds: dict[str, np.ndarray]) -> None:

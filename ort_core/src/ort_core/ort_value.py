@@ -22,7 +22,7 @@ from ort_core.ir.types import (
     describe,
 )
 from ort_core.memory.host import host_array
-from ort_core.memory.transfer import copy_tensor, new_tensor, to_device, to_host
+from ort_core.memory.transfer import copy_tensor, new_tensor, to_device, to_host, wait_ready
 from ort_core.ort_device import OrtDevice
 from ort_core.sparse import SparseTensor
 from ort_core.values import DeviceTensor, RuntimeValue, SparseValue, device_of, type_of
@@ -401,7 +401,10 @@ class OrtValue:
         if isinstance(self._value, np.ndarray):
             return self._value
         if isinstance(self._value, DeviceTensor):
-            return host_array(self._value) if self._value.device.is_host else self._value
+            if not self._value.device.is_host:
+                return self._value
+            wait_ready(self._value)
+            return host_array(self._value)
         raise InvalidArgument(f"only OrtValues that are tensors can {verb}; this is {self._described()}")
 
 

@@ -6,7 +6,7 @@ import struct
 import threading
 import zlib
 from collections.abc import Hashable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ort_core.errors import InvalidArgument
 
@@ -42,7 +42,8 @@ def generator_for(node_seed: float | None, key: Hashable) -> np.random.Generator
 
     if node_seed is not None:
         bits = np.random.MT19937()
-        bits.state = np.random.RandomState(_legacy_seed(node_seed)).get_state(legacy=False)
+        state: Any = np.random.RandomState(_legacy_seed(node_seed)).get_state(legacy=False)
+        bits.state = state
         return np.random.Generator(bits)
     with _lock:
         seed = _process_seed

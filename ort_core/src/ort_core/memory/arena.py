@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import operator
 import os
 import threading
 import weakref
@@ -64,44 +65,40 @@ class ArenaSettings:
 
 
 class _Block:
-    """A stretch of a chunk. `streams` are those whose queued work may still use it once it is free."""
+    """A stretch of a chunk, at `key` = (size, address).
 
-    __slots__ = ("after", "before", "chunk", "free", "offset", "size", "streams")
+    `streams` are those whose queued work may still use it once it is free.
+    """
 
-    def __init__(self, chunk: Buffer, offset: int, size: int) -> None:
+    __slots__ = ("after", "before", "chunk", "free", "key", "streams")
+
+    def __init__(self, chunk: Buffer, address: int, size: int, streams: tuple[Stream, ...] = ()) -> None:
         self.chunk = chunk
-        self.offset = offset
-        self.size = size
+        self.key = size, address
         self.free = True
-        self.streams: tuple[Stream, ...] = ()
+        self.streams = streams
         self.before: _Block | None = None
         self.after: _Block | None = None
 
-    @property
-    def key(self) -> tuple[int, int]:
-        return self.size, self.chunk.ptr + self.offset
-
     def split(self, size: int) -> _Block:
         """Keeps the first `size` bytes; the rest as a block of its own."""
-        rest = _Block(self.chunk, self.offset + size, self.size - size)
-        rest.streams = self.streams
+        whole, address = self.key
+        rest = _Block(self.chunk, address + size, whole - size, self.streams)
         rest.before, rest.after = self, self.after
         if self.after is not None:
             self.after.before = rest
         self.after = rest
-        self.size = size
+        self.key = size, address
         return rest
 
-    def absorb_next(self) -> None:
-        """Takes over the block behind it."""
-        gone = self.after
-        if gone is not None:
-            self.size += gone.size
-            self.streams = _union(self.streams, gone.streams)
-            self.after = gone.after
-            if self.after is not None:
-                self.after.before = self
-            gone.before = gone.after = None
+    def absorb(self, gone: _Block) -> None:
+        """Takes over `gone`, the block behind it."""
+        self.key = self.key[0] + gone.key[0], self.key[1]
+        self.streams = _union(self.streams, gone.streams)
+        self.after = gone.after
+        if self.after is not None:
+            self.after.before = self
+        gone.before = gone.after = None
 
 
 class ArenaBuffer:
@@ -117,7 +114,7 @@ class ArenaBuffer:
     @property
     def ptr(self) -> int:
         """Address on the device."""
-        return self._block.chunk.ptr + self._block.offset
+        return self._block.key[1]
 
     @property
     def device(self) -> Device:
@@ -250,10 +247,10 @@ class Arena:
             before, after = block.before, block.after
             if after is not None and after.free and _same(after.streams, block.streams):
                 self._remove(after)
-                block.absorb_next()
+                block.absorb(after)
             if before is not None and before.free and _same(before.streams, block.streams):
                 self._remove(before)
-                before.absorb_next()
+                before.absorb(block)
                 block = before
             insort(self._free, block, key=_key)
 
@@ -266,7 +263,7 @@ class Arena:
             block = self._extend(size, nbytes)
         self._remove(block)
         block.free = False
-        rest = block.size - size
+        rest = block.key[0] - size
         if rest >= size or rest >= max(BLOCK_BYTES, self.settings.split_bytes):
             insort(self._free, block.split(size), key=_key)
         return block
@@ -289,7 +286,7 @@ class Arena:
                 while block.free and block.after is not None and block.after.free:
                     self._remove(block)
                     self._remove(block.after)
-                    block.absorb_next()
+                    block.absorb(block.after)
                     insort(self._free, block, key=_key)
                     merged = True
                 block = block.after
@@ -312,7 +309,7 @@ class Arena:
             )
         self._stats.reserved_bytes += chunk.nbytes
         self._stats.num_reserves += 1
-        block = _Block(chunk, 0, chunk.nbytes // BLOCK_BYTES * BLOCK_BYTES)
+        block = _Block(chunk, chunk.ptr, chunk.nbytes // BLOCK_BYTES * BLOCK_BYTES)
         self._first_blocks.append(block)
         insort(self._free, block, key=_key)
         return block
@@ -359,8 +356,7 @@ class Arena:
         )
 
 
-def _key(block: _Block) -> tuple[int, int]:
-    return block.key
+_key = operator.attrgetter("key")
 
 
 def _settle(stream: Stream) -> None:
@@ -370,7 +366,7 @@ def _settle(stream: Stream) -> None:
 
 
 def _union(a: tuple[Stream, ...], b: tuple[Stream, ...]) -> tuple[Stream, ...]:
-    return a + tuple(s for s in b if not any(s is t for t in a))
+    return a + tuple(s for s in b if not any(s is t for t in a)) if b else a
 
 
 def _same(a: tuple[Stream, ...], b: tuple[Stream, ...]) -> bool:

@@ -1,4 +1,4 @@
-"""Constants that are another constant in a different layout, read when somebody asks for them."""
+"""Constants that the optimiser makes: computed ones, and others in a different layout, read when somebody asks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ort_core.ir.tensors import WeightRef, pack
+from ort_core.ir.tensors import ArrayWeight, WeightRef, pack
+
+
+class FoldedWeight(ArrayWeight):
+    """The result of a node on constants; what these take together is limited."""
+
+    __slots__ = ()
 
 
 class ReshapedWeight:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from ort_core.ir.graph import Node
-from ort_core.providers.kernel_provider import BoundKernel, KernelExecutable, KernelProvider
+from ort_core.providers.kernel_executable import KernelExecutable
+from ort_core.providers.kernel_provider import BoundKernel, KernelProvider
 from ort_core.providers.names import REFERENCE
 from ort_core.providers.spec import CompileContext, Executable, Partition, Plugin, SessionEnv
 

@@ -59,7 +59,7 @@ def supports(node: Node, opsets: Mapping[str, int]) -> str | None:
     schema = operator_schema(node.op_type, node.domain, opset)
     if schema is None:
         return f"{node.label} does not exist in opset {opset}"
-    if schema.has_function or schema.has_context_dependent_function:
+    if getattr(schema, "has_function", False) or getattr(schema, "has_context_dependent_function", False):
         return f"{node.label} is a function: the core expands its body"
     return f"onnx.reference does not implement {node.label}"
 
@@ -127,7 +127,7 @@ def evaluate(
             return None
         with np.errstate(all="ignore"):
             result = call(*inputs)
-    except Exception:  # noqa: BLE001 - a node that fails here fails again, with its message, when the model runs
+    except Exception:  # a node that fails here fails again, with its message, when the model runs
         return None
     return result if len(node.outputs) != 1 else (result,)
 
@@ -151,7 +151,9 @@ def _bind_cached(node: Node, opsets: Mapping[str, int]) -> Callable[..., Any] | 
             node.domain,
             opsets.get(node.domain),
             tuple(v is not None for v in node.inputs),
-            tuple(v.element if v is not None and isinstance(v.type, TensorType) else v and v.type for v in node.outputs),
+            tuple(
+                v.element if v is not None and isinstance(v.type, TensorType) else v and v.type for v in node.outputs
+            ),
             tuple((name, a.kind, a.value, a.ref) for name, a in node.attributes.items()),
         )
         if key in _cache:
@@ -204,9 +206,7 @@ def _several(node: Node, run: Callable[..., Any]) -> Callable[..., tuple[Runtime
                 results = (results,)
             if len(results) < len(types):
                 raise ValueError(f"got {len(results)} outputs, the node has {len(types)}")
-            return tuple(
-                exact(r, t) if want else None for r, t, want in zip(results, types, wanted, strict=False)
-            )
+            return tuple(exact(r, t) if want else None for r, t, want in zip(results, types, wanted, strict=False))
         except Exception as error:
             raise _failure(node, inputs, error) from error
 

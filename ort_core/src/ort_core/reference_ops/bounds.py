@@ -17,11 +17,11 @@ def _constant_of_shape(shape: np.ndarray, *_: Any) -> int:
 
 
 def _expand(data: np.ndarray, shape: np.ndarray, *_: Any) -> int:
-    return math.prod(np.broadcast_shapes(data.shape, tuple(shape.tolist())))
+    return int(math.prod(np.broadcast_shapes(data.shape, tuple(shape.tolist()))))
 
 
 def _tile(data: np.ndarray, repeats: np.ndarray, *_: Any) -> int:
-    return data.size * math.prod(repeats.tolist())
+    return int(data.size * math.prod(repeats.tolist()))
 
 
 def _range(start: np.ndarray, limit: np.ndarray, delta: np.ndarray, *_: Any) -> int:

@@ -12,11 +12,11 @@ from ort_core.errors import OrtError
 from ort_core.ir.graph import Graph, Node, SparseWeight, Value
 from ort_core.ir.passes import Level, PassContext, graph_pass
 from ort_core.ir.rewrite import add_constant, make_constant, replace_node
-from ort_core.ir.tensors import ArrayWeight, WeightRef
+from ort_core.ir.tensors import WeightRef
 from ort_core.ir.types import ElementType, TensorType
 from ort_core.optimize.determinism import is_deterministic
 from ort_core.optimize.fold_rules import fold_quickly
-from ort_core.optimize.weights import ReshapedWeight, TransposedWeight
+from ort_core.optimize.weights import FoldedWeight, ReshapedWeight, TransposedWeight
 
 logger = logging.getLogger("ort_core.optimize")
 
@@ -36,12 +36,13 @@ _SLOW_BYTES = 1 << 14
 def fold_constants(graph: Graph, ctx: PassContext) -> bool:
     """Computes deterministic nodes on constants, in topological order, so that chains fold in one go.
 
-    An output must have a known size within `ctx.max_fold_bytes`, except that a constant is reshaped or transposed
-    whatever its size, without reading it. Overridable initializers are no constants. Outputs whose shape is still
-    unknown are left for the next round, after inference.
+    An output must have a known size within `ctx.max_fold_bytes`, and all of a graph's are within 64 times that; but a
+    constant is reshaped or transposed whatever its size, without reading it. Overridable initializers are no constants.
+    Outputs whose shape is still unknown are left for the next round, after inference.
     """
     changed = False
-    budget = ctx.max_fold_bytes * _TOTAL_FACTOR
+    weights = (value.const for value in graph.initializers.values())
+    budget = ctx.max_fold_bytes * _TOTAL_FACTOR - sum(w.nbytes for w in weights if isinstance(w, FoldedWeight))
     for node in graph.nodes:
         if not _has_constant_inputs(node) or node.op_type in _KEPT or not is_deterministic(node):
             continue
@@ -50,7 +51,7 @@ def fold_constants(graph: Graph, ctx: PassContext) -> bool:
         made = _relayout(node) or _compute(node, ctx, budget)
         if made is None:
             continue
-        budget -= sum(weight.nbytes for weight in made if isinstance(weight, ArrayWeight))
+        budget -= sum(weight.nbytes for weight in made if isinstance(weight, FoldedWeight))
         _replace(graph, node, made)
         changed = True
     return changed
@@ -133,7 +134,7 @@ def _compute(node: Node, ctx: PassContext, budget: int) -> list[WeightRef] | Non
 def _as_weight(value: Value | None, result: np.ndarray) -> WeightRef | None:
     """The result as a constant, if it is of the type that was inferred."""
     if value is None:
-        return ArrayWeight(np.empty(0, np.uint8))
+        return FoldedWeight(np.empty(0, np.uint8))
     type_ = value.type
     if not isinstance(type_, TensorType) or not isinstance(result, np.ndarray | np.generic):
         return None
@@ -148,7 +149,7 @@ def _as_weight(value: Value | None, result: np.ndarray) -> WeightRef | None:
         array = array.astype(object)
     elif array.base is not None:
         array = array.copy()
-    return ArrayWeight(array, type_.element)
+    return FoldedWeight(array, type_.element)
 
 
 def _size_bytes(type_: object) -> int | None:

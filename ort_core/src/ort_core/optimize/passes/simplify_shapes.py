@@ -13,7 +13,7 @@ from ort_core.ir.tensors import ArrayWeight
 from ort_core.ir.types import ElementType
 from ort_core.optimize.element_rules import ELEMENT_RULES
 from ort_core.optimize.shape_facts import ShapeFacts, Terms
-from ort_core.optimize.terms import monomial
+from ort_core.optimize.terms import DIMENSION, Symbol, monomial
 
 _SOURCES = frozenset({"Shape", "Size", "Reshape"})
 _DTYPES = {ElementType.INT64: np.int64, ElementType.BOOL: np.bool_}
@@ -21,7 +21,7 @@ _DTYPES = {ElementType.INT64: np.int64, ElementType.BOOL: np.bool_}
 
 @graph_pass(Level.BASIC, order=25)
 def simplify_shapes(graph: Graph, ctx: PassContext) -> bool:
-    """Makes known sizes constants, equal sizes one value, and the target of Reshape a constant where 0 and -1 can say it."""
+    """Makes known sizes constants, equal sizes one value, and the target of a Reshape constant where 0 and -1 can say it."""
     if not any(node.op_type in _SOURCES and not node.domain for node in graph.nodes):
         return False
     facts = ShapeFacts(graph)
@@ -30,11 +30,25 @@ def simplify_shapes(graph: Graph, ctx: PassContext) -> bool:
     for node in graph.nodes:
         if node.domain or any(a.ref for a in node.attributes.values()):
             continue
+        if node.op_type == "Shape":
+            changed |= _measure_earlier(node, facts)
         if node.op_type in ELEMENT_RULES and len(node.outputs) == 1:
             changed |= _simplify_elements(graph, node, facts, seen)
         if node.op_type == "Reshape" and node in graph:
             changed |= _simplify_target(graph, node, facts)
     return changed
+
+
+def _measure_earlier(node: Node, facts: ShapeFacts) -> bool:
+    """Shape(f(x)) -> Shape(x) where f keeps the shape, so that f need not be computed for it."""
+    shape = facts.shape(node.inputs[0])
+    first = next((term for term in shape or () if not isinstance(term, int)), None)
+    if not isinstance(first, Symbol) or first.kind != DIMENSION or first.value is node.inputs[0]:
+        return False
+    if facts.shape(first.value) != shape:
+        return False
+    node.set_input(0, first.value)
+    return True
 
 
 def _simplify_elements(graph: Graph, node: Node, facts: ShapeFacts, seen: dict[Hashable, Value]) -> bool:

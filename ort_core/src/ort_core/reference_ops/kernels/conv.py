@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
 from ort_core.providers.kernel import kernel
-from ort_core.reference_ops.kernels.numerics import widen
+from ort_core.reference_ops.kernels.numerics import cast, widen
 from ort_core.reference_ops.kernels.windows import pad_spatial, sliding_axes, window_taps, window_view
 
 
@@ -33,7 +34,7 @@ def conv(
     y = convolve(widen(x), widen(w), group, kernel_shape, strides, dilations, pads, auto_pad)
     if b is not None:
         y += b.reshape(1, -1, *(1,) * (y.ndim - 2))
-    return y.astype(x.dtype, copy=False)
+    return cast(y, x.dtype)
 
 
 def convolve(
@@ -62,7 +63,7 @@ def convolve(
     out = tuple(a.out for a in axes)
     padded = pad_spatial(x, axes)
     if w.shape[1] == 1 and group > 1:
-        return _depthwise(padded, w, list(window_taps(axes)), out)
+        return _depthwise(padded, w, window_taps(axes), out)
     columns = window_view(padded, axes)
     weights = w.reshape(group, m // group, -1)
     y = np.empty((n, group, m // group, math.prod(out)), np.result_type(x, w))
@@ -72,15 +73,15 @@ def convolve(
 
 
 def _depthwise(
-    padded: np.ndarray, w: np.ndarray, taps: list[tuple[tuple[int, ...], tuple[slice, ...]]], out: tuple[int, ...]
+    padded: np.ndarray, w: np.ndarray, taps: Iterable[tuple[tuple[int, ...], tuple[Any, ...]]], out: tuple[int, ...]
 ) -> np.ndarray:
     n, channels = padded.shape[:2]
     multiplier = w.shape[0] // channels
     y = np.zeros((n, channels, multiplier, *out), np.result_type(padded, w))
-    weights = w.reshape(channels, multiplier, *w.shape[2:])
+    weights = np.moveaxis(w.reshape(channels, multiplier, *w.shape[2:]), (0, 1), (-2, -1))
     for position, region in taps:
-        factor = weights[(..., *position)].reshape(channels, multiplier, *(1,) * len(out))
-        y += padded[(..., *region)][:, :, None] * factor
+        factor = weights[position].reshape(channels, multiplier, *(1,) * len(out))
+        y += padded[region][:, :, None] * factor
     return y.reshape(n, -1, *out)
 
 
@@ -143,9 +144,7 @@ def conv_transpose(
         raise ValueError(f"kernel_shape is {tuple(kernel_shape)}, W has {kernel_size}")
     strides, dilations = strides or (1,) * rank, dilations or (1,) * rank
     extra = output_padding or (0,) * rank
-    full = [
-        (sizes[i] - 1) * strides[i] + (kernel_size[i] - 1) * dilations[i] + 1 + extra[i] for i in range(rank)
-    ]
+    full = [(sizes[i] - 1) * strides[i] + (kernel_size[i] - 1) * dilations[i] + 1 + extra[i] for i in range(rank)]
     begin, out = _transposed_geometry(sizes, strides, full, pads, output_shape, auto_pad)
     n, channels, m = x.shape[0], x.shape[1], w.shape[1]
     weights = widen(w).reshape(group, channels // group, -1)
@@ -155,7 +154,7 @@ def conv_transpose(
     )
     if b is not None:
         y += b.reshape(1, -1, *(1,) * rank)
-    return y.astype(x.dtype, copy=False)
+    return cast(y, x.dtype)
 
 
 def _transposed_geometry(
@@ -189,20 +188,19 @@ def scatter_columns(
     """Sums `columns` [N, C, *kernel, *positions] into images [N, C, *out], whose corner lies `begin` inside the padding."""
     rank = len(out)
     positions = columns.shape[2 + rank :]
-    extents = [
-        (positions[i] - 1) * strides[i] + (kernel_size[i] - 1) * dilations[i] + 1 for i in range(rank)
-    ]
+    extents = [(positions[i] - 1) * strides[i] + (kernel_size[i] - 1) * dilations[i] + 1 for i in range(rank)]
     low = [max(0, -begin[i]) for i in range(rank)]
     buffer = np.zeros(
         (*columns.shape[:2], *(low[i] + max(extents[i], begin[i] + out[i]) for i in range(rank))), columns.dtype
     )
+    by_position = np.moveaxis(columns, (0, 1), (rank, rank + 1))
     for position in itertools.product(*(range(k) for k in kernel_size)):
-        region = tuple(
-            slice(start := low[i] + position[i] * dilations[i], start + (positions[i] - 1) * strides[i] + 1, strides[i])
-            for i in range(rank)
-        )
-        buffer[(..., *region)] += columns[(slice(None), slice(None), *position)]
-    return buffer[(..., *(slice(low[i] + begin[i], low[i] + begin[i] + out[i]) for i in range(rank)))].copy()
+        starts = [low[i] + position[i] * dilations[i] for i in range(rank)]
+        slices = [slice(starts[i], starts[i] + (positions[i] - 1) * strides[i] + 1, strides[i]) for i in range(rank)]
+        region: tuple[Any, ...] = (..., *slices)
+        buffer[region] += by_position[position]
+    inner: tuple[Any, ...] = (..., *(slice(low[i] + begin[i], low[i] + begin[i] + out[i]) for i in range(rank)))
+    return np.array(buffer[inner])
 
 
 @kernel("Col2Im")

@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from ort_core.providers.kernel import kernel
-from ort_core.reference_ops.kernels.numerics import widen
+from ort_core.reference_ops.kernels.numerics import cast, widen
 from ort_core.values import RuntimeValue
 
 
@@ -36,7 +36,7 @@ def minimum(*data: np.ndarray) -> np.ndarray:
 def mean(*data: np.ndarray) -> np.ndarray:
     """Y = the element-wise mean of the broadcast inputs. Source: ONNX Mean."""
     total: np.ndarray = functools.reduce(np.add, map(widen, data))
-    return (total / len(data)).astype(data[0].dtype, copy=False)
+    return cast(total / len(data), data[0].dtype)
 
 
 @kernel("Sqrt")
@@ -50,8 +50,8 @@ def sqrt(x: np.ndarray) -> np.ndarray:
 def power(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Z = X^Y in the type of X. Source: ONNX Pow."""
     if x.dtype.kind in "iu" and y.dtype.kind == "i" and (y < 0).any():
-        return np.power(x.astype(np.float64), y).astype(x.dtype)
-    return np.power(x, y).astype(x.dtype, copy=False)
+        return cast(np.power(x.astype(np.float64), y), x.dtype)
+    return cast(np.power(x, y), x.dtype)
 
 
 @kernel("Erf")

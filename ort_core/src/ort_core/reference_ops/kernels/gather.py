@@ -67,11 +67,11 @@ def _scatter(y: np.ndarray, index: tuple[np.ndarray, ...], updates: np.ndarray, 
 def _nd_index(shape: tuple[int, ...], indices: np.ndarray, batch_dims: int) -> tuple[np.ndarray, ...]:
     depth = indices.shape[-1]
     if depth > len(shape) - batch_dims:
-        raise ValueError(f"indices of shape {indices.shape} index {depth} axes of {shape} after {batch_dims} batch axes")
+        raise ValueError(
+            f"indices of shape {indices.shape} index {depth} axes of {shape} after {batch_dims} batch axes"
+        )
     lead = indices.ndim - 1
-    batches = [
-        np.arange(indices.shape[i]).reshape(-1, *(1,) * (lead - i - 1)) for i in range(batch_dims)
-    ]
+    batches = [np.arange(indices.shape[i]).reshape(-1, *(1,) * (lead - i - 1)) for i in range(batch_dims)]
     picked = [wrap_indices(indices[..., i], shape[batch_dims + i]) for i in range(depth)]
     return (*batches, *picked)
 
@@ -89,9 +89,7 @@ def gather_nd(data: np.ndarray, indices: np.ndarray, *, batch_dims: int = 0) -> 
 
 
 @kernel("ScatterND")
-def scatter_nd(
-    data: np.ndarray, indices: np.ndarray, updates: np.ndarray, *, reduction: str = "none"
-) -> np.ndarray:
+def scatter_nd(data: np.ndarray, indices: np.ndarray, updates: np.ndarray, *, reduction: str = "none") -> np.ndarray:
     """Y = data with Y[indices[i]] set to, or reduced with, updates[i]. Source: ONNX ScatterND."""
     expected = (*indices.shape[:-1], *data.shape[indices.shape[-1] :])
     if updates.shape != expected:

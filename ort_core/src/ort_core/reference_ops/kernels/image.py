@@ -16,7 +16,9 @@ def image_decoder(encoded: np.ndarray, *, pixel_format: str = "RGB") -> np.ndarr
     try:
         from PIL import Image
     except ImportError as error:
-        raise Fail("ImageDecoder needs Pillow, which is not installed. Run `pip install 'ort-core[reference]'`.") from error
+        raise Fail(
+            "ImageDecoder needs Pillow, which is not installed. Run `pip install 'ort-core[reference]'`."
+        ) from error
     if pixel_format not in ("RGB", "BGR", "Grayscale"):
         raise ValueError(f"pixel_format is '{pixel_format}', must be RGB, BGR or Grayscale")
     with Image.open(io.BytesIO(encoded.tobytes())) as image:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from ort_core.providers.kernel import kernel
-from ort_core.reference_ops.kernels.numerics import widen
+from ort_core.reference_ops.kernels.numerics import cast, widen
 
 
 @kernel("MatMul")
 def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Y = A B, broadcast over leading axes: A [..., M, K], B [..., K, N]. Source: ONNX MatMul."""
-    return np.asarray(np.matmul(widen(a), widen(b))).astype(a.dtype, copy=False)
+    return cast(np.matmul(widen(a), widen(b)), a.dtype)
 
 
 @kernel("Gemm")
@@ -36,7 +36,7 @@ def gemm(
         y = y + (widen(c) if beta == 1 else widen(c) * beta)
         if y.shape != shape:
             raise ValueError(f"C of shape {c.shape} does not broadcast to {shape}")
-    return y.astype(a.dtype, copy=False)
+    return cast(y, a.dtype)
 
 
 @kernel("Det")

@@ -78,7 +78,7 @@ class Forest:
         raise ValueError("the nodes of a tree form a cycle")
 
     def _test(self, node: np.ndarray, value: np.ndarray) -> np.ndarray:
-        result = np.isnan(value) & self.missing_true[node]
+        result: np.ndarray = np.isnan(value) & self.missing_true[node]
         modes = self.modes[node]
         for mode in np.unique(modes):
             chosen = modes == mode
@@ -117,7 +117,9 @@ def forest_from_ids(
     inner = codes != LEAF
 
     def follow(ids: Sequence[int]) -> np.ndarray:
-        return np.array([index.get((t, i), -1) if b else 0 for t, i, b in zip(tree_ids, ids, inner, strict=True)], np.int64)
+        return np.array(
+            [index.get((t, i), -1) if b else 0 for t, i, b in zip(tree_ids, ids, inner, strict=True)], np.int64
+        )
 
     true_next, false_next = follow(true_ids), follow(false_ids)
     targets = set(true_next[inner].tolist()) | set(false_next[inner].tolist())

@@ -77,7 +77,7 @@ class DictVectorizer:
         """Looks the keys up."""
         some = next(iter(x.values()), 0.0)
         dtype = self._dtype or (np.dtype(object) if isinstance(some, str) else np.asarray(some).dtype)
-        return np.array([x.get(k, "" if dtype == object else 0) for k in self._keys], dtype).reshape(1, -1)
+        return np.array([x.get(k, "" if dtype.kind == "O" else 0) for k in self._keys], dtype).reshape(1, -1)
 
 
 @kernel("CategoryMapper", domain=ML)
@@ -92,7 +92,7 @@ def category_mapper(
     """Y = the integer of each string in X, or the string of each integer. Source: ONNX CategoryMapper."""
     if len(cats_int64s) != len(cats_strings):
         raise ValueError(f"{len(cats_int64s)} integers do not pair with {len(cats_strings)} strings")
-    if x.dtype == object:
+    if x.dtype.kind == "O":
         return _look_up(x, dict(zip(cats_strings, cats_int64s, strict=True)), default_int64, np.dtype(np.int64))
     return _look_up(x, dict(zip(cats_int64s, cats_strings, strict=True)), default_string, np.dtype(object))
 
@@ -154,7 +154,7 @@ class LabelEncoder:
 
 
 def _tensor_default(dtype: np.dtype, default_float: float, default_int64: int, default_string: str) -> Any:
-    if dtype == object:
+    if dtype.kind == "O":
         return default_string
     return default_float if dtype.kind == "f" else default_int64
 

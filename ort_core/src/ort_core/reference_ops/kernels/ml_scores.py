@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ort_core.reference_ops.kernels.activations import sigmoid
-
+from ort_core.reference_ops.kernels.numerics import cast
 
 _KINDS_OF_SEVERAL = frozenset({"LOGISTIC", "SOFTMAX", "SOFTMAX_ZERO"})
 
@@ -41,7 +41,7 @@ def probit(p: np.ndarray) -> np.ndarray:
     x = 2 * p - 1
     log = np.log((1 - x) * (1 + x))
     v = 2 / (np.pi * 0.147) + 0.5 * log
-    return (np.sqrt(2.0) * np.sign(x) * np.sqrt(-v + np.sqrt(v * v - log / 0.147))).astype(p.dtype)
+    return cast(np.sqrt(2.0) * np.sign(x) * np.sqrt(-v + np.sqrt(v * v - log / 0.147)), p.dtype)
 
 
 def second_class(score: np.ndarray, kind: str, *, is_probability: bool) -> np.ndarray:

@@ -11,6 +11,7 @@ from ort_core.ir.graph import Node
 from ort_core.providers.kernel import kernel
 from ort_core.reference_ops.kernels.activations import sigmoid
 from ort_core.reference_ops.kernels.ml_scores import second_class, transform_scores
+from ort_core.reference_ops.kernels.numerics import cast
 
 ML = "ai.onnx.ml"
 
@@ -27,12 +28,14 @@ class _Similarity:
     def __call__(self, x: np.ndarray, vectors: np.ndarray) -> np.ndarray:
         if self._kind == "RBF":
             squares = np.square(x).sum(axis=1)[:, None] + np.square(vectors).sum(axis=1) - 2 * (x @ vectors.T)
-            return np.exp(-self._gamma * np.maximum(squares, 0))
-        product = x @ vectors.T
+            similarity: np.ndarray = np.exp(-self._gamma * np.maximum(squares, 0))
+            return similarity
+        product: np.ndarray = x @ vectors.T
         if self._kind == "LINEAR":
             return product
-        scaled = self._gamma * product + self._offset
-        return np.tanh(scaled) if self._kind == "SIGMOID" else scaled ** int(self._degree)
+        scaled: np.ndarray = self._gamma * product + self._offset
+        shaped: np.ndarray = np.tanh(scaled) if self._kind == "SIGMOID" else scaled ** int(self._degree)
+        return shaped
 
 
 def _rows(x: np.ndarray) -> np.ndarray:
@@ -68,11 +71,8 @@ class SvmRegressor:
     def run(self, x: np.ndarray) -> np.ndarray:
         """Evaluates the machine."""
         rows = _rows(x)
-        if self._vectors is None:
-            scores = rows @ self._coefficients
-        else:
-            scores = self._similarity(rows, self._vectors) @ self._coefficients
-        scores = (scores + self._rho).astype(np.float32)[:, None]
+        compared = rows if self._vectors is None else self._similarity(rows, self._vectors)
+        scores = cast(compared @ self._coefficients + self._rho, np.dtype(np.float32))[:, None]
         return np.where(scores > 0, 1, -1) if self._one_class else transform_scores(scores, self._transform)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from ort_core.ir.types import ElementType
 from ort_core.providers.kernel import kernel
-from ort_core.reference_ops.kernels.numerics import axis_index, widen
+from ort_core.reference_ops.kernels.numerics import axis_index, cast, widen
 
 
 @kernel("LogSoftmax")
@@ -15,7 +15,7 @@ def log_softmax(x: np.ndarray, *, axis: int = -1) -> np.ndarray:
     if x.size == 0:
         return x
     shifted = widen(x) - widen(x.max(axis=axis, keepdims=True))
-    return (shifted - np.log(np.exp(shifted).sum(axis=axis, keepdims=True))).astype(x.dtype, copy=False)
+    return cast(shifted - np.log(np.exp(shifted).sum(axis=axis, keepdims=True)), x.dtype)
 
 
 @kernel("ReduceLogSumExp")
@@ -31,7 +31,7 @@ def reduce_log_sum_exp(
     peak = x.max(axis=over, keepdims=True, initial=-np.inf)
     safe = np.where(np.isfinite(peak), peak, 0)
     total = np.log(np.exp(x - safe).sum(axis=over, keepdims=True)) + safe
-    return (total if keepdims else total.squeeze(axis=over)).astype(data.dtype, copy=False)
+    return cast(total if keepdims else total.squeeze(axis=over), data.dtype)
 
 
 @kernel("LayerNormalization")
@@ -69,7 +69,7 @@ def rms_normalization(
     over = tuple(range(axis_index(axis, x.ndim), x.ndim))
     wide = x.astype(stash)
     inverse = 1 / np.sqrt(np.square(wide).mean(axis=over, keepdims=True) + stash.type(epsilon))
-    return ((wide * inverse).astype(x.dtype) * scale).astype(scale.dtype, copy=False)
+    return cast((wide * inverse).astype(x.dtype) * scale, scale.dtype)
 
 
 @kernel("InstanceNormalization")
@@ -82,7 +82,7 @@ def instance_normalization(x: np.ndarray, scale: np.ndarray, b: np.ndarray, *, e
     wide = widen(x)
     centred = wide - wide.mean(axis=over, keepdims=True)
     inverse = 1 / np.sqrt(np.square(centred).mean(axis=over, keepdims=True) + epsilon)
-    return (centred * inverse * scale.reshape(channels) + b.reshape(channels)).astype(x.dtype, copy=False)
+    return cast(centred * inverse * scale.reshape(channels) + b.reshape(channels), x.dtype)
 
 
 @kernel("LRN")
@@ -95,7 +95,7 @@ def lrn(x: np.ndarray, *, size: int, alpha: float = 1e-4, beta: float = 0.75, bi
     for offset in range(-min(before, channels - 1), min(after, channels - 1) + 1):
         low, high = max(0, -offset), min(channels, channels - offset)
         total[:, low:high] += squares[:, low + offset : high + offset]
-    return (widen(x) / (bias + alpha / size * total) ** beta).astype(x.dtype, copy=False)
+    return cast(widen(x) / (bias + alpha / size * total) ** beta, x.dtype)
 
 
 @kernel("LpNormalization")
@@ -103,4 +103,4 @@ def lp_normalization(x: np.ndarray, *, axis: int = -1, p: int = 2) -> np.ndarray
     """Y = X / (sum |X|^p)^(1/p) along `axis`, 0 where that is 0. Source: ONNX LpNormalization."""
     wide = widen(x)
     norm = (np.abs(wide) ** p).sum(axis=axis, keepdims=True) ** (1.0 / p)
-    return np.where(norm == 0, 0, wide / norm).astype(x.dtype, copy=False)
+    return cast(np.where(norm == 0, 0, wide / norm), x.dtype)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 
@@ -13,6 +15,12 @@ def is_narrow_float(dtype: np.dtype) -> bool:
 def widen(x: np.ndarray) -> np.ndarray:
     """`x`, with floats of at most 16 bits as float32: sums lose too much in them, and BLAS has no such type."""
     return x.astype(np.float32) if is_narrow_float(x.dtype) else x
+
+
+def cast(y: Any, dtype: np.dtype) -> np.ndarray:
+    """`y` as an array of a type; itself where it is one."""
+    result: np.ndarray = np.asarray(y).astype(dtype, copy=False)
+    return result
 
 
 def axis_index(axis: int, rank: int) -> int:
@@ -31,5 +39,6 @@ def integer_matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
     In float64, which is exact here and which BLAS multiplies; numpy has no fast product of integers.
     """
-    product = np.matmul(a.astype(np.float64), b.astype(np.float64))
-    return product.astype(np.int64).astype(np.int32)
+    product: np.ndarray = np.matmul(a.astype(np.float64, copy=False), b.astype(np.float64, copy=False))
+    wrapped: np.ndarray = product.astype(np.int64).astype(np.int32)
+    return wrapped

@@ -8,7 +8,7 @@ import numpy as np
 
 from ort_core.ir.graph import Node
 from ort_core.providers.kernel import kernel
-from ort_core.reference_ops.kernels.numerics import widen
+from ort_core.reference_ops.kernels.numerics import cast, widen
 from ort_core.reference_ops.kernels.windows import Axis, pad_spatial, sliding_axes, window_taps
 
 
@@ -43,11 +43,11 @@ class MaxPool:
         y = np.full(shape, lowest, x.dtype)
         if not self._wants_indices:
             for _, region in window_taps(axes):
-                np.maximum(y, padded[(..., *region)], out=y)
+                np.maximum(y, padded[region], out=y)
             return (y,)
         indices = np.full(shape, -1, np.int64)
         for position, region in window_taps(axes):
-            candidate = padded[(..., *region)]
+            candidate = padded[region]
             inside, index = _tap_index(position, axes, column_major=self._column_major)
             better = inside & ((candidate > y) | (indices < 0))
             np.copyto(y, candidate, where=better)
@@ -67,9 +67,7 @@ def lowest_value(dtype: np.dtype) -> object:
 
 def _tap_index(position: Sequence[int], axes: Sequence[Axis], *, column_major: bool) -> tuple[np.ndarray, np.ndarray]:
     """For one kernel position and every window: whether it is inside the input, and its index in one image."""
-    places = [
-        p * a.dilation - a.begin + np.arange(a.out) * a.stride for p, a in zip(position, axes, strict=True)
-    ]
+    places = [p * a.dilation - a.begin + np.arange(a.out) * a.stride for p, a in zip(position, axes, strict=True)]
     weights = np.cumprod([1, *(a.size for a in axes)][:-1] if column_major else [1, *(a.size for a in axes[:0:-1])])
     if not column_major:
         weights = weights[::-1]
@@ -99,20 +97,20 @@ def average_pool(
     y = _sum_windows(widen(x), axes)
     for i, axis in enumerate(axes):
         y /= _counts(axis, include_pad=bool(count_include_pad)).astype(y.dtype).reshape(-1, *(1,) * (len(axes) - 1 - i))
-    return y.astype(x.dtype, copy=False)
+    return cast(y, x.dtype)
 
 
 def _counts(axis: Axis, *, include_pad: bool) -> np.ndarray:
     places = np.arange(axis.out)[:, None] * axis.stride - axis.begin + np.arange(axis.kernel) * axis.dilation
     low, high = (-axis.begin, axis.size + axis.end) if include_pad else (0, axis.size)
-    return np.maximum(1, ((places >= low) & (places < high)).sum(axis=1))
+    return np.asarray(np.maximum(1, ((places >= low) & (places < high)).sum(axis=1)))
 
 
 def _sum_windows(x: np.ndarray, axes: Sequence[Axis]) -> np.ndarray:
     padded = pad_spatial(x, axes)
     y = np.zeros((*x.shape[:2], *(a.out for a in axes)), x.dtype)
     for _, region in window_taps(axes):
-        y += padded[(..., *region)]
+        y += padded[region]
     return y
 
 
@@ -131,7 +129,7 @@ def lp_pool(
     """Y = (sum |X|^p)^(1/p) over each window of X [N, C, *spatial]. Source: ONNX LpPool."""
     axes = sliding_axes(x.shape[2:], kernel_shape, strides, dilations, pads, auto_pad, ceil_mode)
     sums = _sum_windows(np.abs(widen(x)) ** p, axes)
-    return (sums ** (1.0 / p)).astype(x.dtype, copy=False)
+    return cast(sums ** (1.0 / p), x.dtype)
 
 
 @kernel("GlobalMaxPool")
@@ -145,4 +143,4 @@ def global_max_pool(x: np.ndarray) -> np.ndarray:
 def global_lp_pool(x: np.ndarray, *, p: int = 2) -> np.ndarray:
     """Y [N, C, 1, ...] = (sum |X|^p)^(1/p) over the spatial axes of X [N, C, *spatial]. Source: ONNX GlobalLpPool."""
     sums = (np.abs(widen(x)) ** p).sum(axis=tuple(range(2, x.ndim)), keepdims=True)
-    return (sums ** (1.0 / p)).astype(x.dtype, copy=False)
+    return cast(sums ** (1.0 / p), x.dtype)

@@ -9,7 +9,7 @@ import numpy as np
 from ort_core.ir.types import ElementType
 from ort_core.providers.kernel import kernel
 from ort_core.reference_ops.kernels.conv import convolve, shift
-from ort_core.reference_ops.kernels.numerics import axis_index, integer_matmul
+from ort_core.reference_ops.kernels.numerics import axis_index, cast, integer_matmul
 
 _RANGES = {
     ElementType.UINT8: (0, 255),
@@ -42,7 +42,9 @@ def quantize_linear(
     if y_zero_point is not None:
         element = ElementType.from_dtype(y_zero_point.dtype)
         if output_dtype and output_dtype != element:
-            raise ValueError(f"output_dtype is {ElementType(output_dtype).onnx_name}, y_zero_point is {element.onnx_name}")
+            raise ValueError(
+                f"output_dtype is {ElementType(output_dtype).onnx_name}, y_zero_point is {element.onnx_name}"
+            )
     else:
         element = ElementType(output_dtype or ElementType.UINT8)
     scale = along_axis(y_scale, x.shape, axis, block_size)
@@ -60,7 +62,7 @@ def quantize_linear(
 
         saturated: np.ndarray = saturate_cast(scaled, element.dtype)
         return saturated
-    return scaled.astype(element.dtype)
+    return cast(scaled, element.dtype)
 
 
 def along_axis(parameter: np.ndarray, shape: tuple[int, ...], axis: int, block_size: int) -> np.ndarray:
@@ -78,7 +80,9 @@ def along_axis(parameter: np.ndarray, shape: tuple[int, ...], axis: int, block_s
         repeated = np.repeat(parameter, block_size, axis=axis)
         return repeated[(slice(None),) * axis + (slice(shape[axis]),)]
     if parameter.shape != (shape[axis],):
-        raise ValueError(f"shape {parameter.shape} does not hold a value for each of the {shape[axis]} along axis {axis}")
+        raise ValueError(
+            f"shape {parameter.shape} does not hold a value for each of the {shape[axis]} along axis {axis}"
+        )
     return parameter.reshape(-1, *(1,) * (len(shape) - axis - 1))
 
 
@@ -104,13 +108,11 @@ def matmul_integer(
 
 
 def _shift_rows(a: np.ndarray, zero_point: np.ndarray | None) -> np.ndarray:
-    return shift(a, _per_row(zero_point, a), per_output=False)
+    return shift(a, None if zero_point is None else _per_row(zero_point, a), per_output=False)
 
 
-def _per_row(parameter: np.ndarray | None, a: np.ndarray) -> np.ndarray | None:
-    if parameter is None or parameter.size == 1 or parameter.ndim != 1 or a.ndim < 2:
-        return parameter
-    return parameter[:, None]
+def _per_row(parameter: np.ndarray, a: np.ndarray) -> np.ndarray:
+    return parameter[:, None] if parameter.ndim == 1 and parameter.size > 1 and a.ndim > 1 else parameter
 
 
 @kernel("QLinearMatMul")
@@ -126,15 +128,12 @@ def qlinear_matmul(
 ) -> np.ndarray:
     """Y = quantised((A - a_zero_point) (B - b_zero_point) a_scale b_scale / y_scale). Source: ONNX QLinearMatMul."""
     product = np.matmul(_shift_rows(a, a_zero_point), shift(b, b_zero_point, per_output=False))
-    row_scale = _per_row(a_scale, a)
-    factor = (a_scale if row_scale is None else row_scale).astype(np.float32) * b_scale.astype(np.float32)
-    divisor = _per_row(y_scale, a)
-    factor = factor / (y_scale if divisor is None else divisor).astype(np.float32)
-    point = _per_row(y_zero_point, a)
+    single = np.dtype(np.float32)
+    factor = cast(_per_row(a_scale, a), single) * cast(b_scale, single) / cast(_per_row(y_scale, a), single)
     element = ElementType.from_dtype(y_zero_point.dtype)
     if element not in _RANGES:
-        return (product * factor).astype(element.dtype)
-    return saturate_integer(product * factor, point, element)
+        return cast(product * factor, element.dtype)
+    return saturate_integer(product * factor, _per_row(y_zero_point, a), element)
 
 
 @kernel("QLinearConv")

@@ -11,7 +11,7 @@ from ort_core.ir.graph import Node
 from ort_core.ir.types import ElementType
 from ort_core.providers.kernel import kernel
 from ort_core.random import generator_for
-from ort_core.reference_ops.kernels.numerics import widen
+from ort_core.reference_ops.kernels.numerics import cast, widen
 
 
 def _generator(node: Node, seed: float | None) -> np.random.Generator:
@@ -153,7 +153,7 @@ class Multinomial:
         logits = x.astype(np.float64)
         cumulative = np.exp(logits - logits.max(axis=1, keepdims=True)).cumsum(axis=1)
         points = self._draw((len(x), self._samples)) * cumulative[:, -1:]
-        return (points[:, :, None] >= cumulative[:, None, :-1]).sum(axis=2).astype(self._dtype)
+        return cast((points[:, :, None] >= cumulative[:, None, :-1]).sum(axis=2), self._dtype)
 
 
 @kernel("Dropout")

@@ -94,14 +94,18 @@ class _Layer:
         if sequence_lens is not None and (
             sequence_lens.shape != x.shape[1:2] or (sequence_lens < 0).any() or (sequence_lens > x.shape[0]).any()
         ):
-            raise ValueError(f"sequence_lens must hold {x.shape[1]} lengths from 0 to {x.shape[0]}, got {sequence_lens}")
+            raise ValueError(
+                f"sequence_lens must hold {x.shape[1]} lengths from 0 to {x.shape[0]}, got {sequence_lens}"
+            )
 
     def _initial(self, value: np.ndarray | None, d: int, batch: int, hidden: int, dtype: np.dtype) -> np.ndarray:
         if value is None:
             return np.zeros((batch, hidden), dtype)
         state = (value[:, d] if self.batch_first else value[d]).astype(dtype)
         if state.shape != (batch, hidden):
-            raise ValueError(f"an initial state has shape {value.shape}, expected {batch} by {hidden} for each direction")
+            raise ValueError(
+                f"an initial state has shape {value.shape}, expected {batch} by {hidden} for each direction"
+            )
         return state
 
     def bias(self, b: np.ndarray | None, d: int, r: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -214,24 +218,27 @@ class Gru(_Layer):
     ) -> tuple[np.ndarray, ...]:
         """Computes the layer."""
         return self.scan(
-            x, w, r, sequence_lens, (initial_h,), lambda d: self._step(widen(r[d]), self.bias(b, d, r), self.functions[d])
+            x,
+            w,
+            r,
+            sequence_lens,
+            (initial_h,),
+            lambda d: self._step(widen(r[d]), self.bias(b, d, r), self.functions[d]),
         )
 
     def _step(self, r: np.ndarray, bias: tuple[np.ndarray, np.ndarray], functions: Sequence[Activation]) -> Step:
         hidden = r.shape[1]
         r_zr, r_h = r[: 2 * hidden].T, r[2 * hidden :].T
         b_w, b_r = bias
+        b_h = b_r[2 * hidden :]
         f, g = functions
 
         def step(gates: np.ndarray, state: State) -> State:
             (h,) = state
             zr = f(self.clip(gates[:, : 2 * hidden] + h @ r_zr + b_w[: 2 * hidden] + b_r[: 2 * hidden]))
             z, reset = zr[:, :hidden], zr[:, hidden:]
-            if self._linear_before_reset:
-                inner = reset * (h @ r_h + b_r[2 * hidden :])
-            else:
-                inner = (reset * h) @ r_h + b_r[2 * hidden :]
-            candidate = g(self.clip(gates[:, 2 * hidden :] + b_w[2 * hidden :] + inner))
+            recurrent = reset * (h @ r_h + b_h) if self._linear_before_reset else (reset * h) @ r_h + b_h
+            candidate = g(self.clip(gates[:, 2 * hidden :] + b_w[2 * hidden :] + recurrent))
             return ((1 - z) * candidate + z * h,)
 
         return step
@@ -281,7 +288,9 @@ class Lstm(_Layer):
 
         return self.scan(x, w, r, sequence_lens, (initial_h, initial_c), make_step)
 
-    def _step(self, r: np.ndarray, bias: np.ndarray, peepholes: np.ndarray | None, functions: Sequence[Activation]) -> Step:
+    def _step(
+        self, r: np.ndarray, bias: np.ndarray, peepholes: np.ndarray | None, functions: Sequence[Activation]
+    ) -> Step:
         hidden = r.shape[0]
         f, g, h = functions
         p_i, p_o, p_f = np.split(peepholes, 3) if peepholes is not None else (np.zeros(hidden, r.dtype),) * 3

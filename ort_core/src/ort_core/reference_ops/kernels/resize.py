@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from ort_core.ir.graph import Node
 from ort_core.providers.kernel import kernel
-from ort_core.reference_ops.kernels.numerics import axis_index
+from ort_core.reference_ops.kernels.numerics import axis_index, cast
 
-_NEAREST = {
+_NEAREST: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "round_prefer_floor": lambda x: np.ceil(x - 0.5),
     "round_prefer_ceil": lambda x: np.floor(x + 0.5),
     "floor": np.floor,
@@ -131,7 +131,8 @@ class Resize:
 
     def _nearest(self, x: np.ndarray, axis: _Axis, places: np.ndarray) -> np.ndarray:
         index = np.clip(self._round(places), 0, axis.size - 1).astype(np.intp)
-        return np.take(x, index, axis=axis.axis)
+        taken: np.ndarray = np.take(x, index, axis=axis.axis)
+        return taken
 
     def _weighted(self, x: np.ndarray, axis: _Axis, places: np.ndarray) -> np.ndarray:
         shrink = min(axis.scale, 1.0) if self._antialias else 1.0
@@ -155,7 +156,7 @@ class Resize:
     def _kernel(self, distance: np.ndarray) -> np.ndarray:
         d, a = np.abs(distance), self._a
         if self._mode == "linear":
-            return np.maximum(1 - d, 0)
+            return np.asarray(np.maximum(1 - d, 0))
         near = ((a + 2) * d - (a + 3)) * d * d + 1
         far = ((a * d - 5 * a) * d + 8 * a) * d - 4 * a
         return np.where(d <= 1, near, np.where(d < 2, far, 0))
@@ -166,5 +167,5 @@ def _saturate(y: np.ndarray, dtype: np.dtype) -> np.ndarray:
         return y
     if dtype.kind in "iu":
         bounds = np.iinfo(dtype)
-        return np.clip(np.rint(y), bounds.min, bounds.max).astype(dtype)
-    return y.astype(dtype)
+        return cast(np.clip(np.rint(y), bounds.min, bounds.max), dtype)
+    return cast(y, dtype)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from ort_core.providers.kernel import kernel
-from ort_core.reference_ops.kernels.numerics import widen
+from ort_core.reference_ops.kernels.numerics import cast, widen
 from ort_core.reference_ops.kernels.windows import sliding_axes
 
 _CUBIC = -0.75
@@ -43,8 +44,9 @@ def grid_sample(
         image = widen(x[n])
         for combination in itertools.product(*taps):
             weight = np.prod([w for _, w in combination], axis=0, dtype=image.dtype)
-            y[n] += image[(slice(None), *(index for index, _ in combination))] * weight
-    return y.astype(x.dtype, copy=False)
+            index: tuple[Any, ...] = (slice(None), *(place for place, _ in combination))
+            y[n] += image[index] * weight
+    return cast(y, x.dtype)
 
 
 def _taps(
@@ -103,13 +105,9 @@ def _cubic_weights(t: np.ndarray) -> list[np.ndarray]:
     """Cubic convolution coefficients for the four neighbours. Source: Keys, 1981, with a = -0.75."""
     a = _CUBIC
 
-    def outer(s: np.ndarray) -> np.ndarray:
-        return ((a * s - 5 * a) * s + 8 * a) * s - 4 * a
-
-    def inner(s: np.ndarray) -> np.ndarray:
-        return ((a + 2) * s - (a + 3)) * s * s + 1
-
-    return [outer(t + 1), inner(t), inner(1 - t), outer(2 - t)]
+    far = [((a * s - 5 * a) * s + 8 * a) * s - 4 * a for s in (t + 1, 2 - t)]
+    near = [((a + 2) * s - (a + 3)) * s * s + 1 for s in (t, 1 - t)]
+    return [far[0], *near, far[1]]
 
 
 @kernel("DeformConv")
@@ -141,21 +139,23 @@ def deform_conv(
     shifts = offset.reshape(n, offset_group, *w.shape[2:], 2, *out).astype(np.float32)
     weights = np.ones((), np.float32) if mask is None else mask.reshape(n, offset_group, *w.shape[2:], *out)
     grids = [
-        np.arange(a.out, dtype=np.float32) * a.stride - a.begin + np.arange(a.kernel, dtype=np.float32)[:, None] * a.dilation
+        np.arange(a.out, dtype=np.float32) * a.stride
+        - a.begin
+        + np.arange(a.kernel, dtype=np.float32)[:, None] * a.dilation
         for a in axes
     ]
     rows = grids[0][:, None, :, None] + shifts[:, :, :, :, 0]
     columns = grids[1][None, :, None, :] + shifts[:, :, :, :, 1]
     images = widen(x).reshape(n, offset_group, channels // offset_group, *x.shape[2:])
-    sampled = np.stack([
-        np.stack([_bilinear(images[i, g], rows[i, g], columns[i, g]) for g in range(offset_group)]) for i in range(n)
-    ])
+    sampled = np.stack(
+        [np.stack([_bilinear(images[i, g], rows[i, g], columns[i, g]) for g in range(offset_group)]) for i in range(n)]
+    )
     sampled *= widen(weights)[:, :, None] if mask is not None else 1
     patches = sampled.reshape(n, group, channels // group * taps, -1)
     y = np.matmul(widen(w).reshape(group, m // group, -1), patches).reshape(n, m, *out)
     if b is not None:
         y += b.reshape(1, -1, 1, 1)
-    return y.astype(x.dtype, copy=False)
+    return cast(y, x.dtype)
 
 
 def _bilinear(image: np.ndarray, row: np.ndarray, column: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 from ort_core.ir.graph import Node
 from ort_core.ir.types import ElementType
 from ort_core.providers.kernel import kernel
-from ort_core.reference_ops.kernels.numerics import axis_index
+from ort_core.reference_ops.kernels.numerics import cast
 
 
 @kernel("Add")
@@ -38,16 +38,16 @@ def multiply(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def divide(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """C = A / B, broadcast; integers are divided towards zero. Source: ONNX Div."""
     if a.dtype.kind not in "iu":
-        return np.divide(a, b).astype(a.dtype, copy=False)
+        return cast(np.divide(a, b), a.dtype)
     quotient = np.floor_divide(a, b)
     inexact = (quotient * b != a) & ((a < 0) != (b < 0))
-    return (quotient + inexact).astype(a.dtype, copy=False)
+    return cast(quotient + inexact, a.dtype)
 
 
 @kernel("Equal")
 def equal(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """C = A equals B, broadcast. Source: ONNX Equal."""
-    return np.asarray(np.equal(a, b)).astype(bool, copy=False)
+    return cast(np.equal(a, b), np.dtype(bool))
 
 
 @kernel("Where")
@@ -135,9 +135,7 @@ def _is_plain(dtype: np.dtype) -> bool:
 class Cast:
     """Y = X converted to the type `to`. Source: ONNX Cast."""
 
-    def prepare(
-        self, node: Node, ctx: object, *, to: int, saturate: int = 1, round_mode: str = "up"
-    ) -> None:
+    def prepare(self, node: Node, ctx: object, *, to: int, saturate: int = 1, round_mode: str = "up") -> None:
         """Keeps the type, and the node for `onnx.reference`, which converts strings and narrow types."""
         self._dtype, self._node = ElementType(to).dtype, node
         self._convert: Callable[..., Any] | None = None
@@ -164,7 +162,9 @@ class Cast:
 
 
 @kernel("Range")
-def range_(start: np.ndarray, limit: np.ndarray, delta: np.ndarray, *, stash_type: int = ElementType.FLOAT) -> np.ndarray:
+def range_(
+    start: np.ndarray, limit: np.ndarray, delta: np.ndarray, *, stash_type: int = ElementType.FLOAT
+) -> np.ndarray:
     """Y = start, start + delta, ... before limit, narrow floats computed in `stash_type`. Source: ONNX Range."""
     dtype = start.dtype
     compute = dtype if dtype.kind == "i" or dtype.itemsize > 2 else ElementType(stash_type).dtype

@@ -8,7 +8,7 @@ import numpy as np
 
 from ort_core.ir.graph import Node, SparseWeight
 from ort_core.providers.kernel import kernel
-from ort_core.reference_ops.kernels.numerics import axis_index
+from ort_core.reference_ops.kernels.numerics import axis_index, cast
 from ort_core.values import RuntimeValue, SparseValue
 
 
@@ -172,7 +172,7 @@ def one_hot(indices: np.ndarray, depth: np.ndarray, values: np.ndarray, *, axis:
     axis = axis_index(axis, indices.ndim + 1)
     wrapped = np.expand_dims(np.where(indices < 0, indices + count, indices), axis)
     hot = np.arange(count).reshape(-1, *(1,) * (indices.ndim - axis)) == wrapped
-    return np.where(hot, values[1], values[0]).astype(values.dtype, copy=False)
+    return cast(np.where(hot, values[1], values[0]), values.dtype)
 
 
 @kernel("Unique")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -91,9 +91,9 @@ def pad_spatial(x: np.ndarray, axes: Sequence[Axis], fill: object = 0) -> np.nda
     if all(a.begin == 0 and a.padded == a.size for a in axes):
         return x
     padded = np.full((*x.shape[:2], *(a.padded for a in axes)), fill, x.dtype)
-    into = tuple(slice(max(a.begin, 0), max(a.begin, 0) + _kept(a)) for a in axes)
-    source = tuple(slice(max(-a.begin, 0), max(-a.begin, 0) + _kept(a)) for a in axes)
-    padded[(..., *into)] = x[(..., *source)]
+    into: tuple[Any, ...] = (..., *(slice(max(a.begin, 0), max(a.begin, 0) + _kept(a)) for a in axes))
+    source: tuple[Any, ...] = (..., *(slice(max(-a.begin, 0), max(-a.begin, 0) + _kept(a)) for a in axes))
+    padded[into] = x[source]
     return padded
 
 
@@ -101,13 +101,14 @@ def _kept(axis: Axis) -> int:
     return axis.size + min(axis.begin, 0) + min(axis.end, 0)
 
 
-def window_taps(axes: Sequence[Axis]) -> Iterator[tuple[tuple[int, ...], tuple[slice, ...]]]:
-    """Each kernel position, with the slices of the padded input that meet it over all window positions."""
+def window_taps(axes: Sequence[Axis]) -> Iterator[tuple[tuple[int, ...], tuple[Any, ...]]]:
+    """Each kernel position, with the index of what it meets of the padded input over all window positions."""
     for position in itertools.product(*(range(a.kernel) for a in axes)):
-        yield position, tuple(
+        slices = [
             slice(p * a.dilation, p * a.dilation + (a.out - 1) * a.stride + 1, a.stride)
             for p, a in zip(position, axes, strict=True)
-        )
+        ]
+        yield position, (..., *slices)
 
 
 def window_view(padded: np.ndarray, axes: Sequence[Axis]) -> np.ndarray:
