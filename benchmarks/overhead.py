@@ -38,6 +38,7 @@ class _Provider(KernelProvider):
 
 class _Plugin(Plugin):
     name = "OverheadExecutionProvider"
+    api = (1, 0)
 
     def create(self, options: object, env: object) -> _Provider:
         return _Provider(self.name)

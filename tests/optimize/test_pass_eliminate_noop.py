@@ -21,7 +21,6 @@ def _text(body: str, kind: str = "float", shape: str = "[N,3]", out: str = "") -
         "z = Flatten(x)",
         "z = Flatten<axis = -1>(x)",
         "z = Concat<axis = 0>(x)",
-        "z = Sum(x)",
         "z = Max(x)",
         "z = Min(x)",
         "z = Mean(x)",

@@ -43,6 +43,7 @@ class Options:
 
 
 class FakePlugin(Plugin):
+    api = (1, 0)
     name = "{name}"
     priority = {priority}
     auto = {auto}

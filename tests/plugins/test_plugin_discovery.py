@@ -202,7 +202,7 @@ def test_refresh_gives_a_failed_plugin_another_chance(site):
     site.broken("fails_at_import")
     assert row().status == "failed"
     source = site.path / "fails_at_import.py"
-    good = "from ort_core.providers.spec import Plugin\nclass plugin(Plugin):\n    name = 'BrokenExecutionProvider'\n"
+    good = "from ort_core.providers.spec import Plugin\nclass plugin(Plugin):\n    name = 'BrokenExecutionProvider'\n    api = (1, 0)\n"
     source.write_text(good)
     assert row().status == "failed"
     discovery.refresh()
@@ -222,6 +222,7 @@ def test_plugin_that_asks_for_providers_while_it_is_imported_works(site):
     from ort_core.providers.spec import Plugin
     seen = get_available_providers()
     class CuriousPlugin(Plugin):
+        api = (1, 0)
         name = "CuriousExecutionProvider"
     plugin = CuriousPlugin()
     """

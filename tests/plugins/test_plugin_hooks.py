@@ -65,6 +65,7 @@ def test_failing_hook_is_reported_and_the_others_answer(site, register, failing,
 
 def test_hooks_can_register_providers(site, register):
     class HookedPlugin(Plugin):
+        api = (1, 0)
         name = "HookedExecutionProvider"
 
     class WrongPlugin(Plugin):
@@ -86,6 +87,7 @@ def test_hooks_can_register_providers(site, register):
 
 def test_providers_of_unregistered_hooks_are_gone(site):
     class HookedPlugin(Plugin):
+        api = (1, 0)
         name = "HookedExecutionProvider"
 
     class Module:

@@ -29,6 +29,7 @@ class FakeRuntime:
 
 
 class DevicePlugin(Plugin):
+    api = (1, 0)
     name = "NpuExecutionProvider"
     device_types = frozenset({"npu"})
     ok = True
@@ -161,6 +162,7 @@ def test_environment_does_not_disable_what_the_application_registers(npu, monkey
 
 def test_taken_reserved_and_malformed_plugins_are_refused(site, npu):
     class Impostor(Plugin):
+        api = (1, 0)
         name = "CPUExecutionProvider"
 
     class Later(Plugin):

@@ -4,6 +4,7 @@ from ort_core.providers.spec import Plugin
 
 
 class BadPlugin(Plugin):
+    api = (1, 0)
     name = "SomethingElseExecutionProvider"
     priority = "high"
     auto = "yes"

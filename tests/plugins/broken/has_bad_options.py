@@ -11,6 +11,7 @@ class Options:
 
 
 class BadOptionsPlugin(Plugin):
+    api = (1, 0)
     name = "BrokenExecutionProvider"
     options = Options
 

@@ -4,6 +4,7 @@ from ort_core.providers.spec import Plugin
 
 
 class CreatePlugin(Plugin):
+    api = (1, 0)
     name = "BrokenExecutionProvider"
 
     def create(self, options, env):

@@ -19,6 +19,7 @@ class BrokenProvider(Provider):
 
 
 class BrokenPlugin(Plugin):
+    api = (1, 0)
     name = "BrokenExecutionProvider"
 
     def create(self, options, env):

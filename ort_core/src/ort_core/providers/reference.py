@@ -9,7 +9,7 @@ from ort_core.ir.graph import Node
 from ort_core.providers.kernel_executable import KernelExecutable
 from ort_core.providers.kernel_provider import BoundKernel, KernelProvider
 from ort_core.providers.names import REFERENCE
-from ort_core.providers.spec import CompileContext, Executable, Partition, Plugin, SessionEnv
+from ort_core.providers.spec import API_VERSION, CompileContext, Executable, Partition, Plugin, SessionEnv
 
 
 class ReferenceProvider(KernelProvider):
@@ -34,6 +34,7 @@ class ReferencePlugin(Plugin):
     """Always available, on the host, last in the order of priority."""
 
     name: ClassVar[str] = REFERENCE
+    api: ClassVar[tuple[int, int]] = API_VERSION
     priority: ClassVar[int] = -1000
 
     def create(self, options: Any, env: SessionEnv) -> ReferenceProvider:

@@ -87,7 +87,7 @@ class Plugin:
 
     Attributes:
         name: the provider's name, ending in `ExecutionProvider`; equal to the entry point's name.
-        api: the protocol version it was written for.
+        api: the protocol version it was written for; every plugin states it, there is no default.
         priority: higher comes first in `get_available_providers()`.
         auto: whether `providers=None` uses it; a third-party plugin should not start because it was installed.
         device_types: the device types whose memory it provides; empty for providers that work on the host.
@@ -95,7 +95,7 @@ class Plugin:
     """
 
     name: ClassVar[str]
-    api: ClassVar[tuple[int, int]] = API_VERSION
+    api: ClassVar[tuple[int, int]]
     priority: ClassVar[int] = 0
     auto: ClassVar[bool] = False
     device_types: ClassVar[frozenset[str]] = frozenset()

@@ -178,7 +178,6 @@ _RULES: Mapping[str, Rule] = {
     "Slice": _slice,
     "Split": _split,
     "Sub": _neutral(False, _is_zero_to_subtract),
-    "Sum": _single,
     "Tile": _tile,
     "Transpose": _transpose,
 }

@@ -9,7 +9,7 @@ from typing import ClassVar
 from ort_core.devices import Device
 from ort_core.errors import Fail
 from ort_core.ir.graph import Node
-from ort_core.providers.spec import Claim, CompileContext, Decline, GraphView, Partition, Plugin, Provider, SessionEnv
+from ort_core.providers.spec import API_VERSION, Claim, CompileContext, Decline, GraphView, Partition, Plugin, Provider, SessionEnv
 from ort_core.testing.fake.executable import FakeExecutable
 from ort_core.testing.fake.kernel import ALL, Unsupported
 from ort_core.testing.fake.kernels import KERNELS
@@ -40,6 +40,7 @@ class FakeDevicePlugin(Plugin):
     """The plugin of one `fake_device()`: two devices of type `fake`."""
 
     name: ClassVar[str] = NAME
+    api: ClassVar[tuple[int, int]] = API_VERSION
     device_types: ClassVar[frozenset[str]] = frozenset({DEVICE_TYPE})
     options: ClassVar[type] = FakeDeviceOptions
 
