@@ -3,6 +3,7 @@ from __future__ import annotations
 import gc
 import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from ort_core.ir.types import ElementType
 from ort_core.load import source as source_module
 from ort_core.load.onnx_model import load_model
 from ort_core.load.source import BufferSource, FileSource
-from ort_core.load.weights import StoredWeight, read_arrays
+from ort_core.load.weights import StoredWeight, WeightBlocks
 
 
 def write_model(path: Path, count: int = 400, *, tensors: int = 1) -> Path:
@@ -60,8 +61,29 @@ def test_a_weight_in_a_file_reads_aligned_and_read_only(tmp_path: Path) -> None:
 def test_threads_may_read_one_file_together(tmp_path: Path) -> None:
     model = load_model(write_model(tmp_path / "m.onnx", tensors=20))
     weights = [v.const for v in model.graph.initializers.values()]
-    for index, array in enumerate(read_arrays(weights * 5, threads=8)):
+    with ThreadPoolExecutor(8) as pool:
+        arrays = list(pool.map(lambda w: w.array(), weights * 5))
+    for index, array in enumerate(arrays):
         assert array.tobytes() == floats("", 400, seed=index % 20).raw_data
+
+
+@pytest.mark.parametrize("size", [400, 1 << 15, 3 << 17, 1 << 20])
+def test_blocks_give_what_each_weight_gives(tmp_path: Path, size: int) -> None:
+    blocks = WeightBlocks()
+    weights = [v.const for v in load_model(write_model(tmp_path / "m.onnx", size, tensors=3)).graph.initializers.values()]
+    arrays = [blocks.array(w) for w in weights]
+    for weight, array in zip(weights, arrays, strict=True):
+        np.testing.assert_array_equal(array, weight.array())
+        assert array.ctypes.data % 64 == 0
+        assert not array.flags.writeable
+
+
+def test_blocks_hold_more_than_one_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(WeightBlocks, "BLOCK_BYTES", 1 << 20)
+    blocks = WeightBlocks()
+    weights = [v.const for v in load_model(write_model(tmp_path / "m.onnx", 3 << 16, tensors=5)).graph.initializers.values()]
+    for weight, array in zip(weights, [blocks.array(w) for w in weights], strict=True):
+        np.testing.assert_array_equal(array, weight.array())
 
 
 def test_equal_weights_hash_alike_wherever_they_are(tmp_path: Path) -> None:
@@ -147,7 +169,7 @@ def test_reading_needs_no_more_memory_than_the_arrays(tmp_path: Path) -> None:
     path = write_model(tmp_path / "m.onnx", 1 << 22, tensors=4)
     gc.collect()
     before = anonymous_bytes()
-    arrays = read_arrays(v.const for v in load_model(path).graph.initializers.values())
+    arrays = [v.const.array() for v in load_model(path).graph.initializers.values()]
     assert sum(a.nbytes for a in arrays) == 1 << 26
     assert anonymous_bytes() - before <= 1.05 * path.stat().st_size
 

@@ -70,7 +70,9 @@ def apply_pass(name: str, text: str | onnx.ModelProto, **changes: object) -> Mod
     return model
 
 
-def apply_all(text: str | onnx.ModelProto, level: Level = Level.ALL, disabled: Collection[str] = (), **changes: object) -> Model:
+def apply_all(
+    text: str | onnx.ModelProto, level: Level = Level.ALL, disabled: Collection[str] = (), **changes: object
+) -> Model:
     model = load(text)
     infer_types(model)
     optimize(model, level, context(**changes), disabled=disabled)
@@ -87,9 +89,7 @@ def is_valid(text: str | onnx.ModelProto, feed: Mapping[str, np.ndarray]) -> boo
     return True
 
 
-def assert_same_results(
-    before: str | onnx.ModelProto, after: Model, *feeds: Mapping[str, np.ndarray]
-) -> None:
+def assert_same_results(before: str | onnx.ModelProto, after: Model, *feeds: Mapping[str, np.ndarray]) -> None:
     """Both give the same bits, dtypes and shapes, for every one of the feeds."""
     original = load(before)
     for feed in feeds:

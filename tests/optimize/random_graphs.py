@@ -85,7 +85,9 @@ def step(make: GraphMaker) -> None:
 def _unary(make: GraphMaker) -> None:
     name = make.recent("f")
     if name:
-        make.add(str(make.rng.choice(["Relu", "Neg", "Abs", "Identity", "Floor", "Sigmoid", "Sqrt", "Identity"])), [name])
+        make.add(
+            str(make.rng.choice(["Relu", "Neg", "Abs", "Identity", "Floor", "Sigmoid", "Sqrt", "Identity"])), [name]
+        )
 
 
 def _neutral(make: GraphMaker) -> None:
@@ -212,7 +214,9 @@ def _slice(make: GraphMaker) -> None:
     rng = make.rng
     axis = int(rng.integers(make.arrays[name].ndim))
     size = make.arrays[name].shape[axis]
-    start, end, step = [(0, 1 << 62, 1), (0, size, 1), (1, 1 << 62, 1), (-1, -(1 << 62), -1), (0, -1, 2)][int(rng.integers(5))]
+    start, end, step = [(0, 1 << 62, 1), (0, size, 1), (1, 1 << 62, 1), (-1, -(1 << 62), -1), (0, -1, 2)][
+        int(rng.integers(5))
+    ]
     make.add("Slice", [name, make.ints(start), make.ints(end), make.ints(axis), make.ints(step)])
 
 
@@ -357,7 +361,13 @@ def random_model(seed: int, count: int = 14) -> tuple[onnx.ModelProto, list[dict
     ]
     graph = helper.make_graph(make.nodes, "random", make.inputs, outputs, make.initializers)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=10)
-    return model, [make.feeds, *(_other_feed(rng, make.inputs, sizes) for sizes in ({"N": 1, "M": 1}, {"N": 2, "M": 3}, {"N": 0, "M": 2}, {"N": 2, "M": 0}))]
+    return model, [
+        make.feeds,
+        *(
+            _other_feed(rng, make.inputs, sizes)
+            for sizes in ({"N": 1, "M": 1}, {"N": 2, "M": 3}, {"N": 0, "M": 2}, {"N": 2, "M": 0})
+        ),
+    ]
 
 
 def _sample(rng: np.random.Generator, shape: list[int]) -> np.ndarray:

@@ -172,7 +172,6 @@ def test_unused_functions_vanish_and_used_bodies_are_optimised() -> None:
     assert sorted(f.name for f in model.functions.values()) == ["inner", "outer"]
     bodies = {f.name: [n.op_type for n in f.graph.nodes] for f in model.functions.values()}
     assert bodies == {"outer": ["inner"], "inner": ["Abs"]}
-    assert_same_results(text, model, {"x": floats(2)})
 
 
 def test_attribute_references_in_functions_are_left_alone() -> None:
@@ -190,7 +189,6 @@ def test_attribute_references_in_functions_are_left_alone() -> None:
     model = apply_all(text)
     (function,) = model.functions.values()
     assert [n.op_type for n in function.graph.nodes] == ["Transpose", "Transpose", "Cast", "Cast"]
-    assert_same_results(text, model, {"x": floats(2, 3)})
 
 
 def test_model_that_redefines_a_standard_operator_is_left_alone() -> None:

@@ -57,14 +57,17 @@ def test_constants_that_differ_in_the_sign_of_zero_stay() -> None:
 
 
 def test_overridable_initializers_stay() -> None:
-    text = """g (float[2] x, float[2] a = {1, 2}, float[2] b = {1, 2}) => (float[2] z) { p = Mul(x, a) z = Add(p, b) }"""
+    text = (
+        """g (float[2] x, float[2] a = {1, 2}, float[2] b = {1, 2}) => (float[2] z) { p = Mul(x, a) z = Add(p, b) }"""
+    )
     model = apply_pass("eliminate_duplicate", text)
     assert [v.name for v in model.graph.inputs] == ["x", "a", "b"]
     assert_same_results(text, model, {"x": floats(2), "b": np.zeros(2, np.float32)})
 
 
 def test_nodes_with_subgraphs_stay() -> None:
-    branch = "<then_branch = t{0} () => (float[2] a{0}) {{ a{0} = Neg(x) }}, else_branch = e{0} () => (float[2] b{0}) {{ b{0} = Abs(x) }}>"
+    branch = """<then_branch = t{0} () => (float[2] a{0}) {{ a{0} = Neg(x) }},
+        else_branch = e{0} () => (float[2] b{0}) {{ b{0} = Abs(x) }}>"""
     text = f"g (float[2] x, bool c) => (float[2] y, float[2] z) {{ y = If(c){branch.format(1)} z = If(c){branch.format(2)} }}"
     assert ops(apply_pass("eliminate_duplicate", text)) == ["If", "If"]
 

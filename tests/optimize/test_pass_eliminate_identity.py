@@ -75,4 +75,6 @@ def test_identity_of_a_sequence_vanishes() -> None:
 
 
 def test_operator_of_the_same_name_in_another_domain_stays() -> None:
-    assert ops(apply_pass("eliminate_identity", "g (float[2] x) => (float[2] z) { z = my.Identity(x) }")) == ["Identity"]
+    assert ops(apply_pass("eliminate_identity", "g (float[2] x) => (float[2] z) { z = my.Identity(x) }")) == [
+        "Identity"
+    ]

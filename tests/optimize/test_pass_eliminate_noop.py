@@ -36,9 +36,9 @@ def _text(body: str, kind: str = "float", shape: str = "[N,3]", out: str = "") -
         "y = Neg(x) s = Shape(y) z = Expand(x, s)",
         "k = Constant<value_ints = [1, 1]>() z = Tile(x, k)",
         "k = Constant<value_ints = [0, 0, 0, 0]>() z = Pad(x, k)",
-        "k = Constant<value_ints = [0, 0, 0, 0]>() z = Pad<mode = \"reflect\">(x, k)",
+        'k = Constant<value_ints = [0, 0, 0, 0]>() z = Pad<mode = "reflect">(x, k)',
         "a = Constant<value_ints = [0]>() b = Constant<value_ints = [9223372036854775807]>() z = Slice(x, a, b)",
-        "a = Constant<value_ints = [0]>() b = Constant<value_ints = [3]>() c = Constant<value_ints = [1]>() z = Slice(x, a, b, c)",
+        "a = Constant<value_ints = [0]>() b = Shape<start = 1>(x) k = Constant<value_ints = [1]>() z = Slice(x, a, b, k)",
         "a = Constant<value_ints = [0]>() b = Shape<end = 1>(x) z = Slice(x, a, b, a)",
         "k = Constant<value_float = -0.0>() z = Add(x, k)",
         "k = Constant<value_float = -0.0>() z = Add(k, x)",
@@ -79,8 +79,7 @@ def test_operator_without_effect_vanishes(body: str) -> None:
         "a = Constant<value_ints = [0]>() b = Constant<value_ints = [100]>() z = Slice(x, a, b)",
         "a = Constant<value_ints = [0]>() b = Constant<value_ints = [-1]>() z = Slice(x, a, b)",
         "a = Constant<value_ints = [1]>() b = Constant<value_ints = [9223372036854775807]>() z = Slice(x, a, b)",
-        "a = Constant<value_ints = [0]>() b = Constant<value_ints = [3]>() c = Constant<value_ints = [1]>() "
-        "d = Constant<value_ints = [2]>() z = Slice(x, a, b, c, d)",
+        "a = Constant<value_ints = [0]>() b = Constant<value_ints = [2]>() e = Shape<end = 1>(x) z = Slice(x, a, e, a, b)",
         "k = Constant<value_float = 0.0>() z = Add(x, k)",
         "k = Constant<value_floats = [-0.0, 0.0, -0.0]>() z = Add(x, k)",
         "k = Constant<value_float = -0.0>() z = Sub(x, k)",
@@ -94,9 +93,9 @@ def test_operator_without_effect_vanishes(body: str) -> None:
     ],
 )
 def test_operator_with_an_effect_stays(body: str) -> None:
-    last = body.rsplit("z = ", 1)[1].split("(")[0].split("<")[0].removeprefix("my.")
+    last = body.rsplit("z = ", 1)[1].split("(", maxsplit=1)[0].split("<", maxsplit=1)[0].removeprefix("my.")
     out = "float16" if "to = 10" in body else ""
-    assert ops(apply_pass("eliminate_noop", _text(body, out=out))) == [last]
+    assert ops(apply_pass("eliminate_noop", _text(body, out=out)))[-1:] == [last]
 
 
 def test_adding_positive_zero_changes_negative_zero() -> None:
@@ -115,7 +114,9 @@ def test_neutral_integers_vanish(op: str, value: int) -> None:
     assert_same_results(text, model, {"x": np.arange(6).reshape(2, 3)})
 
 
-@pytest.mark.parametrize(("op", "value", "gone"), [("And", 1, True), ("Or", 0, True), ("And", 0, False), ("Or", 1, False)])
+@pytest.mark.parametrize(
+    ("op", "value", "gone"), [("And", 1, True), ("Or", 0, True), ("And", 0, False), ("Or", 1, False)]
+)
 def test_neutral_booleans_vanish(op: str, value: int, gone: bool) -> None:
     text = _text(f"k = Constant<value = bool {{{value}}}>() z = {op}(x, k)", kind="bool")
     model = apply_pass("eliminate_noop", text)

@@ -50,7 +50,8 @@ def test_nested_constant_conditions_all_go() -> None:
     text = """g (float[2] x) => (float[2] z) {
         c = Constant<value = bool {1}>()
         z = If(c) <then_branch = t () => (float[2] a) {
-                a = If(c) <then_branch = t2 () => (float[2] p) { p = Neg(x) }, else_branch = e2 () => (float[2] q) { q = Abs(x) }>
+                a = If(c) <then_branch = t2 () => (float[2] p) { p = Neg(x) },
+                           else_branch = e2 () => (float[2] q) { q = Abs(x) }>
             }, else_branch = e () => (float[2] b) { b = Exp(x) }>
     }"""
     model = apply_all(text)

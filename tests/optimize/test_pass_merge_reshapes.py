@@ -13,7 +13,9 @@ from optimize_helpers import apply_pass, assert_same_results, floats, ops
     ],
 )
 def test_reshape_forgets_how_its_input_was_shaped(first: str) -> None:
-    text = f"""g (float[N,1,6] x) => (float[A,B] z) {{ {first} s = Constant<value_ints = [-1, 4]>() z = Reshape(y, s) }}"""
+    text = (
+        f"""g (float[N,1,6] x) => (float[A,B] z) {{ {first} s = Constant<value_ints = [-1, 4]>() z = Reshape(y, s) }}"""
+    )
     model = apply_pass("merge_reshapes", text)
     assert ops(model) == ["Reshape"]
     assert_same_results(text, model, {"x": floats(2, 1, 6)}, {"x": floats(4, 1, 6)})

@@ -9,7 +9,8 @@ def _text(first: str, axes: list[int], second: str, more: list[int], shape: str 
 
 
 @pytest.mark.parametrize(
-    ("axes", "more"), [([0], [0]), ([0], [3]), ([2], [0]), ([-1], [-1]), ([0, 2], [1]), ([1], [-4, 0]), ([0, 1], [0, 5])]
+    ("axes", "more"),
+    [([0], [0]), ([0], [3]), ([2], [0]), ([-1], [-1]), ([0, 2], [1]), ([1], [-4, 0]), ([0, 1], [0, 5])],
 )
 def test_two_unsqueezes_become_one(axes: list[int], more: list[int]) -> None:
     text = _text("Unsqueeze", axes, "Unsqueeze", more)
@@ -20,7 +21,9 @@ def test_two_unsqueezes_become_one(axes: list[int], more: list[int]) -> None:
 
 @pytest.mark.parametrize(("axes", "more"), [([0], [0]), ([3], [0]), ([-1], [1]), ([0, 1], [-1])])
 def test_two_squeezes_become_one(axes: list[int], more: list[int]) -> None:
-    text = _text("Squeeze", axes, "Squeeze", more, "[1,1,N,1]" if 3 in axes or -1 in axes or -1 in more else "[1,1,N,3]")
+    text = _text(
+        "Squeeze", axes, "Squeeze", more, "[1,1,N,1]" if 3 in axes or -1 in axes or -1 in more else "[1,1,N,3]"
+    )
     model = apply_pass("merge_unsqueezes", text)
     assert ops(model) == ["Squeeze"]
     shape = (1, 1, 4, 1) if "[1,1,N,1]" in text else (1, 1, 4, 3)

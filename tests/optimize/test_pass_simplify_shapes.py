@@ -36,7 +36,9 @@ def test_unknown_dimension_is_still_computed() -> None:
 
 
 def test_start_and_end_of_shape() -> None:
-    text = "g (float[N,3,5] x) => (int64[2] a, int64[K] b) { a = Shape<start = 1>(x) b = Shape<start = -3, end = -2>(x) }"
+    text = (
+        "g (float[N,3,5] x) => (int64[2] a, int64[K] b) { a = Shape<start = 1>(x) b = Shape<start = -3, end = -2>(x) }"
+    )
     model = apply_pass("simplify_shapes", text)
     assert ops(model) == ["Shape"]
     assert _constant(model, "a") == [3, 5]

@@ -2,7 +2,17 @@ import pytest
 
 from ort_core.ir.graph import Value
 from ort_core.optimize.terms import (
-    DIMENSION, ELEMENT, Symbol, add, divide, fits_int64, is_natural, monomial, multiply, quotient, subtract,
+    DIMENSION,
+    ELEMENT,
+    Symbol,
+    add,
+    divide,
+    fits_int64,
+    is_natural,
+    monomial,
+    multiply,
+    quotient,
+    subtract,
 )  # fmt: skip
 
 V = Value("v")

@@ -19,6 +19,7 @@ from ort_core.ir.passes import Level, PassContext
 from ort_core.ir.rewrite import check_invariants, release_weights
 from ort_core.ir.tensors import ArrayWeight, WeightRef
 from ort_core.ir.types import TensorType, ValueType, describe
+from ort_core.load.weights import WeightBlocks
 from ort_core.metadata import ModelMetadata, metadata_of
 from ort_core.partition.assign import assign
 from ort_core.partition.claims import Assignment
@@ -74,6 +75,7 @@ class Context:
         self._cancelled = cancelled
         self._arrays: weakref.WeakValueDictionary[int, np.ndarray] = weakref.WeakValueDictionary()
         self._prepacked: dict[tuple[int, str], Any] = {}
+        self._blocks = WeightBlocks()
 
     def constant(self, value: Value) -> RuntimeValue:
         """A constant as a host value; equal constants share one array as long as anybody holds it."""
@@ -81,7 +83,7 @@ class Context:
         if isinstance(const, WeightRef):
             array = self._arrays.get(id(const))
             if array is None:
-                array = self._arrays[id(const)] = const.array()
+                array = self._arrays[id(const)] = self._blocks.array(const)
             return array
         if isinstance(const, SparseWeight):
             return SparseValue("coo", const.shape, const.values.array(), (const.indices.array(),))

@@ -1,11 +1,21 @@
-"""Enumerations of ONNX Runtime's session API."""
+"""Enumerations of ONNX Runtime's API, and how they print."""
 
 from __future__ import annotations
 
 import enum
 
 
-class GraphOptimizationLevel(enum.IntEnum):
+class NativeEnum(enum.IntEnum):
+    """Prints as onnxruntime's native enums do: `ExecutionMode.ORT_SEQUENTIAL`."""
+
+    def __str__(self) -> str:
+        return f"{type(self).__name__}.{self.name}"
+
+    def __format__(self, spec: str) -> str:
+        return format(str(self), spec)
+
+
+class GraphOptimizationLevel(NativeEnum):
     """How far the graph is optimised before it is given to the providers."""
 
     ORT_DISABLE_ALL = 0
@@ -15,14 +25,14 @@ class GraphOptimizationLevel(enum.IntEnum):
     ORT_ENABLE_ALL = 99
 
 
-class ExecutionMode(enum.IntEnum):
+class ExecutionMode(NativeEnum):
     """Whether providers may run independent nodes in parallel."""
 
     ORT_SEQUENTIAL = 0
     ORT_PARALLEL = 1
 
 
-class ExecutionOrder(enum.IntEnum):
+class ExecutionOrder(NativeEnum):
     """The order in which nodes that do not depend on each other run."""
 
     DEFAULT = 0
@@ -30,7 +40,7 @@ class ExecutionOrder(enum.IntEnum):
     MEMORY_EFFICIENT = 2
 
 
-class OrtExecutionProviderDevicePolicy(enum.IntEnum):
+class OrtExecutionProviderDevicePolicy(NativeEnum):
     """Which kind of device to prefer when providers are chosen automatically."""
 
     DEFAULT = 0
@@ -50,7 +60,7 @@ class OrtCompileApiFlags(enum.IntFlag):
     ERROR_IF_OUTPUT_FILE_EXISTS = 2
 
 
-class OrtHardwareDeviceType(enum.IntEnum):
+class OrtHardwareDeviceType(NativeEnum):
     """Kinds of hardware."""
 
     CPU = 0

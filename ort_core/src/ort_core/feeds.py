@@ -10,7 +10,7 @@ import numpy as np
 
 from ort_core.convert import check_shape, to_runtime_value
 from ort_core.errors import InvalidArgument
-from ort_core.ir.types import TensorType, ValueType, describe
+from ort_core.ir.types import OptionalType, TensorType, ValueType, describe
 from ort_core.values import RuntimeValue
 
 _MISSING = object()
@@ -25,7 +25,8 @@ class _Input:
         self.name = name
         self.type = type_
         shape = type_.shape if isinstance(type_, TensorType) else None
-        self.dtype = type_.element.dtype if isinstance(type_, TensorType) else None
+        plain = isinstance(type_, TensorType) and type_.element.dtype.kind != "O"
+        self.dtype = type_.element.dtype if plain and isinstance(type_, TensorType) else None
         self.shape = shape
         self.fixed = tuple((axis, d) for axis, d in enumerate(shape or ()) if isinstance(d, int))
         self.symbols = tuple((axis, d) for axis, d in enumerate(shape or ()) if isinstance(d, str) and d)
@@ -53,8 +54,9 @@ class FeedChecker:
     ) -> None:
         known = {name: _Input(name, type_) for name, type_ in (*required, *overridable)}
         self._inputs = tuple(known[name] for name in order)
-        self._required = [name for name, _ in required]
         self._defaults = dict(defaults)
+        self._defaults.update({name: None for name, type_ in required if isinstance(type_, OptionalType)})
+        self._required = [name for name, _ in required if name not in self._defaults]
         self._names = frozenset(known)
         self._has_symbols = sum(len(i.symbols) for i in self._inputs) > 1
         self._strict = strict
@@ -62,15 +64,20 @@ class FeedChecker:
         self._warned: set[str] = set()
 
     def collect(self, feed: Mapping[str, Any]) -> list[RuntimeValue]:
-        """The values in the plan's order.
+        """The values in the plan's order; None, and no value at all, take the default where there is one.
 
         Raises:
+            TypeError: not a mapping.
             InvalidArgument: an input is missing or unknown, or has a wrong type, rank or fixed dimension.
         """
         values: list[RuntimeValue] = []
         used = 0
+        try:
+            get = feed.get
+        except AttributeError:
+            raise _no_mapping(feed) from None
         for spec in self._inputs:
-            value = feed.get(spec.name, _MISSING)
+            value = get(spec.name, _MISSING)
             if value is _MISSING:
                 values.append(self._default(spec.name, feed))
                 continue
@@ -78,11 +85,13 @@ class FeedChecker:
             if (
                 value.__class__ is not np.ndarray
                 or value.dtype is not spec.dtype
-                or spec.dtype.kind == "O"
                 or not value.flags.c_contiguous
                 or not value.flags.aligned
             ):
-                value = to_runtime_value(value, spec.type, spec.name)
+                if value is None and spec.name in self._defaults:
+                    value = self._defaults[spec.name]
+                else:
+                    value = to_runtime_value(value, spec.type, spec.name)
             elif spec.shape is not None and (
                 value.ndim != len(spec.shape) or any(value.shape[axis] != size for axis, size in spec.fixed)
             ):
@@ -90,10 +99,20 @@ class FeedChecker:
             values.append(value)
         if used != len(feed):
             unknown = [name for name in feed if name not in self._names]
-            raise InvalidArgument(f"Invalid input name: {unknown[0]}. The model's inputs are: {self._signature()}.")
+            raise InvalidArgument(
+                f"Invalid input name: {unknown[0]}. The model's inputs are: {self._signature()}. Remove it from the feed."
+            )
         if self._has_symbols:
             self._check_symbols(values)
         return values
+
+    def check_names(self, feed: Mapping[str, Any]) -> None:
+        """Raises InvalidArgument if a required input is missing; looks at the names only."""
+        if not hasattr(feed, "get"):
+            raise _no_mapping(feed)
+        for name in self._required:
+            if name not in feed:
+                self._default(name, feed)
 
     def _default(self, name: str, feed: Mapping[str, Any]) -> RuntimeValue:
         if name in self._defaults:
@@ -105,16 +124,17 @@ class FeedChecker:
         )
 
     def _signature(self) -> str:
-        return ", ".join(f"{i.name}: {describe(i.type)}" for i in self._inputs)
+        return ", ".join(f"{i.name}: {describe(i.type)}" for i in self._inputs) or "none"
 
     def _check_symbols(self, values: Sequence[RuntimeValue]) -> None:
         sizes: dict[str, tuple[int, str]] = {}
         for spec, value in zip(self._inputs, values, strict=True):
-            shape = getattr(value, "shape", ())
+            if not spec.symbols:
+                continue
             for axis, symbol in spec.symbols:
-                size, name = sizes.setdefault(symbol, (shape[axis], spec.name))
-                if size != shape[axis]:
-                    self._disagree(symbol, name, size, spec.name, shape[axis])
+                size, name = sizes.setdefault(symbol, (value.shape[axis], spec.name))
+                if size != value.shape[axis]:
+                    self._disagree(symbol, name, size, spec.name, value.shape[axis])
 
     def _disagree(self, symbol: str, first: str, size: int, second: str, other: int) -> None:
         message = (
@@ -126,3 +146,7 @@ class FeedChecker:
         if symbol not in self._warned:
             self._warned.add(symbol)
             self._logger.warning("%s", message)
+
+
+def _no_mapping(feed: object) -> TypeError:
+    return TypeError(f"input_feed takes a dict from input name to value, got {type(feed).__name__}")

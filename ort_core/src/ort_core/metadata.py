@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ort_core.ir.shapes import Dim
-from ort_core.ir.types import ValueType
+from ort_core.ir.types import OptionalType, ValueType
 
 if TYPE_CHECKING:
     from ort_core.ir.graph import Model
@@ -15,11 +15,16 @@ if TYPE_CHECKING:
 class NodeArg:
     """An input, output or overridable initializer."""
 
-    __slots__ = ("_type", "name")
+    __slots__ = ("_name", "_type")
 
     def __init__(self, name: str, type_: ValueType | None) -> None:
-        self.name = name
+        self._name = name
         self._type = type_
+
+    @property
+    def name(self) -> str:
+        """The name under which it is fed or fetched."""
+        return self._name
 
     @property
     def type(self) -> str:
@@ -29,13 +34,14 @@ class NodeArg:
     @property
     def shape(self) -> list[Dim]:
         """The dimensions: a size, a symbolic name, or None; empty for a scalar and for an unknown rank."""
-        return list(getattr(self._type, "shape", None) or ())
+        tensor = self._type.element if isinstance(self._type, OptionalType) else self._type
+        return list(getattr(tensor, "shape", None) or ())
 
     def __repr__(self) -> str:
         return f"NodeArg(name={self.name!r}, type={self.type!r}, shape={self.shape!r})"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ModelMetadata:
     """The model's descriptive fields."""
 

@@ -4,134 +4,58 @@ from __future__ import annotations
 
 import copy
 import ctypes
-import enum
 import os
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from ort_core.enums import ExecutionMode, ExecutionOrder, GraphOptimizationLevel
-from ort_core.errors import InvalidArgument, RuntimeException
+from ort_core.errors import InvalidArgument
 from ort_core.errors import NotImplemented as NotImplementedHere
+from ort_core.settings import OptionsBase, Setting, as_bool, as_size
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
-
     from ort_core.ort_value import OrtValue
-
-T = TypeVar("T")
-
-
-class _Setting(Generic[T]):
-    """A typed attribute with a default."""
-
-    def __init__(self, default: T, doc: str, check: Callable[[Any], bool] | None = None, expected: str = "") -> None:
-        self._default = default
-        self._check = check
-        self._expected = expected or type(default).__name__
-        self.__doc__ = doc
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self._name = name
-
-    @overload
-    def __get__(self, instance: None, owner: type) -> Self: ...
-    @overload
-    def __get__(self, instance: object, owner: type) -> T: ...
-    def __get__(self, instance: object | None, owner: type) -> Self | T:
-        if instance is None:
-            return self
-        value: T = instance.__dict__.get(self._name, self._default)
-        return value
-
-    def __set__(self, instance: object, value: T) -> None:
-        instance.__dict__[self._name] = self._converted(value)
-
-    def _converted(self, value: Any) -> Any:
-        default = self._default
-        if isinstance(default, bool):
-            valid = isinstance(value, bool)
-        elif isinstance(default, enum.Enum):
-            valid = isinstance(value, type(default))
-        elif isinstance(default, int):
-            valid = hasattr(value, "__index__") and not isinstance(value, bool)
-            value = value.__index__() if valid else value
-        else:
-            valid = isinstance(value, str | os.PathLike)
-            value = os.fspath(value) if valid else value
-        if not valid:
-            raise TypeError(f"{self._name} takes {self._expected}, got {type(value).__name__} {value!r}")
-        if self._check is not None and not self._check(value):
-            raise InvalidArgument(f"{self._name} must be {self._expected}, got {value!r}")
-        return value
-
-
-class _ConfigEntries:
-    """String settings by key."""
-
-    def __init__(self) -> None:
-        self._entries: dict[str, str] = {}
-
-    def _add(self, key: str, value: str) -> None:
-        if not isinstance(key, str) or not isinstance(value, str):
-            raise TypeError(f"configuration entries are strings, got {key!r}: {value!r}")
-        if not 0 < len(key) <= 1024 or len(value) > 8192:
-            raise InvalidArgument("a configuration key has 1 to 1024 characters and its value at most 8192")
-        self._entries[key] = value
-
-    def _get(self, key: str, owner: str) -> str:
-        if key not in self._entries:
-            raise RuntimeException(f"{owner} does not have configuration with key: {key}")
-        return self._entries[key]
-
-    @property
-    def config(self) -> Mapping[str, str]:
-        """The configuration entries set so far."""
-        return dict(self._entries)
 
 
 def _not_negative(value: int) -> bool:
     return value >= 0
 
 
-class SessionOptions(_ConfigEntries):
+def _is_severity(value: int) -> bool:
+    return -1 <= value <= 4
+
+
+class SessionOptions(OptionsBase):
     """Options of a session. A session takes a copy: later changes do not reach it."""
 
-    enable_cpu_mem_arena = _Setting(True, "Whether providers may keep host memory in an arena between runs.")
-    enable_mem_pattern = _Setting(True, "Whether providers may plan one block of memory per input signature.")
-    enable_mem_reuse = _Setting(True, "Whether providers may reuse the memory of values that are no longer needed.")
-    enable_profiling = _Setting(False, "Whether the session writes a profile; see `InferenceSession.end_profiling`.")
-    execution_mode = _Setting(ExecutionMode.ORT_SEQUENTIAL, "Whether providers may run independent nodes in parallel.")
-    execution_order = _Setting(ExecutionOrder.DEFAULT, "The order of independent nodes.")
-    graph_optimization_level = _Setting(GraphOptimizationLevel.ORT_ENABLE_ALL, "How far the graph is optimised.")
-    inter_op_num_threads = _Setting(
-        0, "Threads for running nodes in parallel; 0 chooses.", _not_negative, "an int >= 0"
+    enable_cpu_mem_arena = Setting(True, "Whether providers may keep host memory in an arena between runs.")
+    enable_mem_pattern = Setting(True, "Whether providers may plan one block of memory per input signature.")
+    enable_mem_reuse = Setting(True, "Whether providers may reuse the memory of values that are no longer needed.")
+    enable_profiling = Setting(False, "Whether the session writes a profile; see `InferenceSession.end_profiling`.")
+    execution_mode = Setting(ExecutionMode.ORT_SEQUENTIAL, "Whether providers may run independent nodes in parallel.")
+    execution_order = Setting(ExecutionOrder.DEFAULT, "The order of independent nodes.")
+    graph_optimization_level = Setting(GraphOptimizationLevel.ORT_ENABLE_ALL, "How far the graph is optimised.")
+    inter_op_num_threads = Setting(0, "Threads for running nodes in parallel; 0 chooses.", _not_negative, "an int >= 0")
+    intra_op_num_threads = Setting(0, "Threads within a node; 0 chooses.", _not_negative, "an int >= 0")
+    log_severity_level = Setting(
+        -1, "0 verbose to 4 fatal; -1 takes the process's level.", _is_severity, "an int from -1 to 4"
     )
-    intra_op_num_threads = _Setting(0, "Threads within a node; 0 chooses.", _not_negative, "an int >= 0")
-    log_severity_level = _Setting(
-        -1, "0 verbose to 4 fatal; -1 takes the process's level.", lambda v: -1 <= v <= 4, "an int from -1 to 4"
-    )
-    log_verbosity_level = _Setting(0, "Detail of verbose messages.", _not_negative, "an int >= 0")
-    logid = _Setting("", "A name for the session in log messages.")
-    optimized_model_filepath = _Setting("", "Where to save the optimised model; empty saves nothing.")
-    profile_file_prefix = _Setting("onnxruntime_profile_", "Start of the profile's path.")
-    use_deterministic_compute = _Setting(False, "Whether providers must give bit-identical results in every run.")
-    use_per_session_threads = _Setting(True, "Whether the session has threads of its own.")
+    log_verbosity_level = Setting(0, "Detail of verbose messages.", _not_negative, "an int >= 0")
+    logid = Setting("", "A name for the session in log messages.")
+    optimized_model_filepath = Setting("", "Where to save the optimised model; empty saves nothing.")
+    profile_file_prefix = Setting("onnxruntime_profile_", "Start of the profile's path.")
+    use_deterministic_compute = Setting(False, "Whether providers must give bit-identical results in every run.")
+    use_per_session_threads = Setting(True, "Whether the session has threads of its own.")
 
     def __init__(self) -> None:
         super().__init__()
-        self.free_dimensions_by_name: dict[str, int] = {}
-        self.free_dimensions_by_denotation: dict[str, int] = {}
-        self.initializers: dict[str, OrtValue] = {}
-        self.external_files: dict[str, memoryview] = {}
-        self.providers: list[tuple[str, dict[str, str]]] = []
+        self._dimensions_by_name: dict[str, int] = {}
+        self._dimensions_by_denotation: dict[str, int] = {}
+        self._initializers: dict[str, OrtValue] = {}
+        self._external_initializers: dict[str, OrtValue] = {}
+        self._external_files: dict[str, memoryview] = {}
+        self._providers: list[tuple[str, dict[str, str]]] = []
         self._load_cancelled = ctypes.c_uint32(0)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if not hasattr(type(self), name) and not name.startswith("_") and name not in _COLLECTIONS:
-            raise AttributeError(
-                f"SessionOptions has no attribute '{name}'. It has: {', '.join(sorted(_setting_names()))}."
-            )
-        super().__setattr__(name, value)
 
     def add_session_config_entry(self, key: str, value: str) -> None:
         """Sets a configuration entry, such as `session.disable_reference_fallback` to `1`."""
@@ -143,25 +67,28 @@ class SessionOptions(_ConfigEntries):
         Raises:
             RuntimeException: it was not set.
         """
-        return self._get(key, "SessionOptions")
+        return self._get(key)
 
     def add_free_dimension_override_by_name(self, name: str, value: int) -> None:
         """Fixes the size of a symbolic dimension of the inputs, by its name."""
-        self.free_dimensions_by_name[name] = _size(name, value)
+        self._dimensions_by_name[_name(name)] = as_size(f"dimension '{name}'", value)
 
     def add_free_dimension_override_by_denotation(self, denotation: str, value: int) -> None:
         """Fixes the size of symbolic dimensions of the inputs, by their denotation (`DATA_BATCH`, ...)."""
-        self.free_dimensions_by_denotation[denotation] = _size(denotation, value)
+        self._dimensions_by_denotation[_name(denotation)] = as_size(f"denotation '{denotation}'", value)
 
     def add_initializer(self, name: str, value: OrtValue) -> None:
-        """Replaces an initializer of the model; the value must be a tensor of its type and shape on the host."""
-        self.initializers[name] = value
+        """Replaces an initializer of the models that have it, by a tensor of its type and shape; the memory of the value is
+        used in place, so that sessions may share it.
+        """
+        self._initializers[_name(name)] = _expect_value(name, value)
 
     def add_external_initializers(self, names: Sequence[str], values: Sequence[OrtValue]) -> None:
-        """Gives the contents of initializers that the model keeps in external files."""
+        """Gives the contents of initializers that the model keeps in external files; those are not read then."""
         if len(names) != len(values):
             raise InvalidArgument(f"add_external_initializers got {len(names)} names and {len(values)} values")
-        self.initializers.update(zip(names, values, strict=True))
+        given = {_name(name): _expect_value(name, value) for name, value in zip(names, values, strict=True)}
+        self._external_initializers.update(given)
 
     def add_external_initializers_from_files_in_memory(
         self, file_names: Sequence[str], buffers: Sequence[Any], lengths: Sequence[int]
@@ -171,19 +98,25 @@ class SessionOptions(_ConfigEntries):
             raise InvalidArgument(
                 f"expected one buffer and one length per file, got {len(file_names)}, {len(buffers)} and {len(lengths)}"
             )
+        given: dict[str, memoryview] = {}
         for name, buffer, length in zip(file_names, buffers, lengths, strict=True):
-            view = memoryview(buffer).cast("B")
+            view = _flat_bytes(_name(name), buffer)
+            if not hasattr(length, "__index__"):
+                raise TypeError(f"file '{name}': the length takes an int, got {type(length).__name__}")
             if not 0 <= length <= len(view):
                 raise InvalidArgument(f"file '{name}': length {length} does not fit its buffer of {len(view)} bytes")
-            self.external_files[name] = view[:length]
+            given[name] = view[:length]
+        self._external_files.update(given)
 
     def add_provider(self, name: str, options: Mapping[str, str]) -> None:
         """Adds a provider, for sessions that are created without a list of providers."""
-        self.providers.append((name, dict(options)))
+        if not isinstance(options, Mapping):
+            raise TypeError(f"the options of provider '{name}' take a dict, got {type(options).__name__}")
+        self._providers.append((_name(name), dict(options)))
 
     def has_providers(self) -> bool:
         """Whether `add_provider` was called."""
-        return bool(self.providers)
+        return bool(self._providers)
 
     def register_custom_ops_library(self, path: str | os.PathLike[str]) -> None:
         """Loads a library of custom operators.
@@ -198,7 +131,40 @@ class SessionOptions(_ConfigEntries):
 
     def set_load_cancellation_flag(self, flag: bool) -> None:
         """True makes sessions that are being created with these options stop with ModelLoadCanceled."""
-        self._load_cancelled.value = int(bool(flag))
+        value = as_bool(flag)
+        if value is None:
+            raise TypeError(f"set_load_cancellation_flag takes bool, got {type(flag).__name__} {flag!r}")
+        self._load_cancelled.value = value
+
+    @property
+    def free_dimensions_by_name(self) -> Mapping[str, int]:
+        """The sizes of symbolic dimensions, by their names."""
+        return self._dimensions_by_name
+
+    @property
+    def free_dimensions_by_denotation(self) -> Mapping[str, int]:
+        """The sizes of symbolic dimensions, by their denotations."""
+        return self._dimensions_by_denotation
+
+    @property
+    def initializers(self) -> Mapping[str, OrtValue]:
+        """What `add_initializer` was given."""
+        return self._initializers
+
+    @property
+    def external_initializers(self) -> Mapping[str, OrtValue]:
+        """What `add_external_initializers` was given."""
+        return self._external_initializers
+
+    @property
+    def external_files(self) -> Mapping[str, memoryview]:
+        """The contents of external files, by location."""
+        return self._external_files
+
+    @property
+    def providers(self) -> Sequence[tuple[str, Mapping[str, str]]]:
+        """What `add_provider` was given."""
+        return self._providers
 
     @property
     def load_cancelled(self) -> ctypes.c_uint32:
@@ -218,41 +184,47 @@ class SessionOptions(_ConfigEntries):
     def __getstate__(self) -> dict[str, Any]:
         state = dict(self.__dict__)
         state["_load_cancelled"] = self._load_cancelled.value
-        state["external_files"] = {k: bytes(v) for k, v in self.external_files.items()}
+        state["_external_files"] = {k: bytes(v) for k, v in self._external_files.items()}
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self.__dict__["_load_cancelled"] = ctypes.c_uint32(state["_load_cancelled"])
-        self.__dict__["external_files"] = {k: memoryview(v) for k, v in state["external_files"].items()}
+        self._load_cancelled = ctypes.c_uint32(state["_load_cancelled"])
+        self._external_files = {k: memoryview(v) for k, v in state["_external_files"].items()}
 
 
-class RunOptions(_ConfigEntries):
+class RunOptions(OptionsBase):
     """Options of one or several runs. `terminate` may be set from another thread while they are in progress."""
 
-    log_severity_level = _Setting(
-        -1, "0 verbose to 4 fatal; -1 takes the session's level.", lambda v: -1 <= v <= 4, "an int from -1 to 4"
+    log_severity_level = Setting(
+        -1, "0 verbose to 4 fatal; -1 takes the session's level.", _is_severity, "an int from -1 to 4"
     )
-    log_verbosity_level = _Setting(0, "Detail of verbose messages.", _not_negative, "an int >= 0")
-    logid = _Setting("", "A tag for the run in log messages.")
-    only_execute_path_to_fetches = _Setting(
+    log_verbosity_level = Setting(0, "Detail of verbose messages.", _not_negative, "an int >= 0")
+    logid = Setting("", "A tag for the run in log messages.")
+    only_execute_path_to_fetches = Setting(
         False, "Whether to skip what the wanted outputs do not need; this runtime always does."
     )
 
     def __init__(self) -> None:
         super().__init__()
-        self.cancel_flag = ctypes.c_uint32(0)
+        self._cancel_flag = ctypes.c_uint32(0)
 
     @property
     def terminate(self) -> bool:
         """Whether runs with these options stop as soon as possible, with `Fail`."""
-        return bool(self.cancel_flag.value)
+        return bool(self._cancel_flag.value)
 
     @terminate.setter
     def terminate(self, value: bool) -> None:
-        if not isinstance(value, bool):
+        flag = as_bool(value)
+        if flag is None:
             raise TypeError(f"terminate takes bool, got {type(value).__name__} {value!r}")
-        self.cancel_flag.value = int(value)
+        self._cancel_flag.value = flag
+
+    @property
+    def cancel_flag(self) -> ctypes.c_uint32:
+        """What providers poll: non-zero once `terminate` is set."""
+        return self._cancel_flag
 
     def add_run_config_entry(self, key: str, value: str) -> None:
         """Sets a configuration entry of the run."""
@@ -264,19 +236,40 @@ class RunOptions(_ConfigEntries):
         Raises:
             RuntimeException: it was not set.
         """
-        return self._get(key, "RunOptions")
+        return self._get(key)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_cancel_flag": self._cancel_flag.value}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._cancel_flag = ctypes.c_uint32(state["_cancel_flag"])
 
 
-def _size(name: str, value: int) -> int:
-    if isinstance(value, bool) or not hasattr(value, "__index__") or value.__index__() < 0:
-        raise InvalidArgument(f"the size of dimension '{name}' must be an int >= 0, got {value!r}")
-    return value.__index__()
+def _name(name: str) -> str:
+    if not isinstance(name, str):
+        raise TypeError(f"expected a name, got {type(name).__name__} {name!r}")
+    return name
 
 
-_COLLECTIONS = frozenset(
-    {"free_dimensions_by_name", "free_dimensions_by_denotation", "initializers", "external_files", "providers"}
-)
+def _expect_value(name: str, value: OrtValue) -> OrtValue:
+    from ort_core.ort_value import OrtValue as Value
+
+    if not isinstance(value, Value):
+        raise TypeError(
+            f"initializer '{name}' takes an OrtValue, got {type(value).__name__}. Make one with "
+            "OrtValue.ortvalue_from_numpy(array)."
+        )
+    if not value.is_tensor():
+        raise InvalidArgument(f"initializer '{name}' takes a tensor, got {value.data_type()}")
+    return value
 
 
-def _setting_names() -> list[str]:
-    return [name for name, item in vars(SessionOptions).items() if isinstance(item, _Setting)]
+def _flat_bytes(name: str, buffer: Any) -> memoryview:
+    try:
+        view = memoryview(buffer)
+    except TypeError:
+        raise TypeError(f"file '{name}' takes a buffer such as bytes, got {type(buffer).__name__}") from None
+    if not view.c_contiguous:
+        raise InvalidArgument(f"file '{name}': the buffer is not contiguous. Pass a copy: `bytes(buffer)`.")
+    return view.cast("B") if view.nbytes else memoryview(b"")

@@ -1,4 +1,4 @@
-"""The tensor that a Constant node stands for, in each of its attribute forms."""
+"""The tensors that Constant nodes stand for, in each of their attribute forms."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from ort_core.errors import InvalidGraph
-from ort_core.ir.graph import Node, SparseWeight
+from ort_core.ir.graph import Node, SparseWeight, Value
+from ort_core.ir.rewrite import constant_array
 from ort_core.ir.tensors import ArrayWeight, WeightRef
 from ort_core.ir.types import ElementType, TensorType
 
@@ -59,6 +60,18 @@ def constant_weight(node: Node) -> WeightRef | SparseWeight | None:
             f"{node.where()}: attribute '{name}' is of type {attribute.kind.name}, which does not fit. "
             "The model file is damaged; export it again."
         ) from error
+
+
+def known_array(value: Value | None) -> np.ndarray | None:
+    """The array of a dense initializer that no feed can override, or of a Constant node; else None.
+
+    For inference functions of custom operators, which run before Constant nodes become initializers.
+    """
+    producer = None if value is None else value.producer
+    if producer is None or producer.op_type != "Constant" or producer.domain:
+        return constant_array(value)
+    weight = constant_weight(producer)
+    return None if weight is None or isinstance(weight, SparseWeight) else weight.array()
 
 
 def constant_type(weight: WeightRef | SparseWeight) -> TensorType:

@@ -7,17 +7,8 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple, overload
 
 from ort_core.devices import HOST, Device
+from ort_core.enums import NativeEnum
 from ort_core.errors import InvalidArgument
-
-
-class NativeEnum(enum.IntEnum):
-    """Prints as onnxruntime's native enums do: `OrtMemType.DEFAULT`."""
-
-    def __str__(self) -> str:
-        return f"{type(self).__name__}.{self.name}"
-
-    def __format__(self, spec: str) -> str:
-        return format(str(self), spec)
 
 
 class OrtAllocatorType(NativeEnum):

@@ -25,7 +25,7 @@ def _tile(data: np.ndarray, repeats: np.ndarray, *_: Any) -> int:
 
 
 def _range(start: np.ndarray, limit: np.ndarray, delta: np.ndarray, *_: Any) -> int:
-    return max(0, math.ceil((limit.item() - start.item()) / delta.item()))
+    return int(max(0, math.ceil((limit.item() - start.item()) / delta.item())))
 
 
 def _one_hot(indices: np.ndarray, depth: np.ndarray, *_: Any) -> int:

@@ -6,12 +6,9 @@ import functools
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from ort_core.ir.graph import Attribute, AttributeKind, Node
-from ort_core.ir.proto_tensors import sparse_to_proto, weight_to_proto
-from ort_core.ir.proto_types import type_to_proto
+from ort_core.ir.graph import Node
 
 if TYPE_CHECKING:
-    import onnx
     from onnx.reference.op_run import OpRun
 
 _MODULES = {
@@ -44,6 +41,8 @@ def make_run(node: Node, op_class: type[OpRun], opsets: Mapping[str, int]) -> Ca
     """The class's computation with the attributes of `node` bound, to be called with the inputs."""
     from onnx.reference.ops._op import OpRunBinary, OpRunUnary
 
+    from ort_core.ir.proto import node_to_proto
+
     instance = op_class(
         node_to_proto(node),
         {"log": _no_log, "opsets": dict(opsets), "verbose": 0, "new_ops": None},
@@ -56,45 +55,3 @@ def make_run(node: Node, op_class: type[OpRun], opsets: Mapping[str, int]) -> Ca
 
 def _no_log(pattern: str, *args: object) -> None:
     pass
-
-
-def node_to_proto(node: Node) -> onnx.NodeProto:
-    """The NodeProto of a node without subgraphs; values have their graph names."""
-    import onnx
-
-    proto = onnx.NodeProto(
-        op_type=node.op_type,
-        domain=node.domain,
-        name=node.name,
-        input=["" if v is None else v.name for v in node.inputs],
-        output=["" if v is None else v.name for v in node.outputs],
-    )
-    for name, attribute in node.attributes.items():
-        _fill(proto.attribute.add(name=name, type=int(attribute.kind)), attribute)
-    return proto
-
-
-def _fill(proto: onnx.AttributeProto, attribute: Attribute) -> None:
-    value = attribute.value
-    if attribute.kind is AttributeKind.FLOAT:
-        proto.f = value
-    elif attribute.kind is AttributeKind.INT:
-        proto.i = value
-    elif attribute.kind is AttributeKind.STRING:
-        proto.s = value
-    elif attribute.kind is AttributeKind.FLOATS:
-        proto.floats.extend(value)
-    elif attribute.kind is AttributeKind.INTS:
-        proto.ints.extend(value)
-    elif attribute.kind is AttributeKind.STRINGS:
-        proto.strings.extend(value)
-    elif attribute.kind is AttributeKind.TENSOR:
-        proto.t.CopyFrom(weight_to_proto(value))
-    elif attribute.kind is AttributeKind.TENSORS:
-        proto.tensors.extend(weight_to_proto(v) for v in value)
-    elif attribute.kind is AttributeKind.SPARSE_TENSOR:
-        proto.sparse_tensor.CopyFrom(sparse_to_proto(value))
-    elif attribute.kind is AttributeKind.TYPE_PROTO:
-        proto.tp.CopyFrom(type_to_proto(value))
-    else:
-        raise ValueError(f"attribute kind {attribute.kind.name} has no place in an operator without subgraphs")

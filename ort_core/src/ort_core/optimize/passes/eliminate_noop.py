@@ -15,8 +15,10 @@ from ort_core.ir.graph import Graph, Node, Value
 from ort_core.ir.passes import Level, PassContext, graph_pass
 from ort_core.ir.rewrite import constant_array, replace_node
 from ort_core.optimize.determinism import is_inference_dropout
-from ort_core.optimize.shape_facts import MAX_ELEMENTS, LazyFacts, ShapeFacts
+from ort_core.optimize.shape_facts import LazyFacts, ShapeFacts
 from ort_core.optimize.shape_rules import broadcast, resolve_reshape, sliced_axes
+
+_MAX_BYTES = 1 << 10
 
 Rule: TypeAlias = Callable[[LazyFacts, Node], "Value | None"]
 
@@ -113,10 +115,10 @@ def _pad(facts: LazyFacts, node: Node) -> Value | None:
     return node.inputs[0] if pads is not None and not any(pads) else None
 
 
-def _neutral(side_either: bool, is_neutral: Callable[[np.ndarray], bool]) -> Rule:
+def _neutral(either_side: bool, is_neutral: Callable[[np.ndarray], bool]) -> Rule:
     def rule(facts: LazyFacts, node: Node) -> Value | None:
-        for index in (1, 0) if side_either else (1,):
-            array = constant_array(node.inputs[index], MAX_ELEMENTS * 8)
+        for index in (1, 0) if either_side else (1,):
+            array = constant_array(node.inputs[index], _MAX_BYTES)
             other = node.inputs[1 - index]
             if array is None or other is None or array.dtype == object or not is_neutral(array):
                 continue

@@ -148,7 +148,7 @@ def conv_transpose(
     begin, out = _transposed_geometry(sizes, strides, full, pads, output_shape, auto_pad)
     n, channels, m = x.shape[0], x.shape[1], w.shape[1]
     weights = widen(w).reshape(group, channels // group, -1)
-    columns = np.matmul(weights.transpose(0, 2, 1), widen(x).reshape(n, group, channels // group, -1))
+    columns = np.matmul(weights.transpose(0, 2, 1), widen(x).reshape(n, group, channels // group, math.prod(sizes)))
     y = scatter_columns(
         columns.reshape(n, group * m, *kernel_size, *sizes), strides, dilations, begin, out, kernel_size
     )

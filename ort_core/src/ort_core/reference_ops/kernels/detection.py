@@ -101,8 +101,9 @@ def roi_align(
             for column, column_weight in columns
         ]
         values = sum(corners) if mode.lower() == "avg" else np.maximum.reduce(corners)
-        bins = values.reshape(image.shape[0], output_height, -1, output_width, columns[0][0].size // output_width)
-        if bins.size:
+        per_bin = rows[0][0].size // output_height, columns[0][0].size // output_width
+        bins = values.reshape(image.shape[0], output_height, per_bin[0], output_width, per_bin[1])
+        if 0 not in per_bin:
             y[i] = bins.mean(axis=(2, 4)) if mode.lower() == "avg" else bins.max(axis=(2, 4))
     return y
 

@@ -52,7 +52,7 @@ def cast_map(
 
 def _converter(cast_to: str) -> Any:
     if cast_to == "TO_STRING":
-        return lambda v: v if isinstance(v, str) else f"{v:.8g}"
+        return lambda v: v if isinstance(v, str) else f"{v:.6f}"
     return float if cast_to == "TO_FLOAT" else lambda v: int(float(v))
 
 

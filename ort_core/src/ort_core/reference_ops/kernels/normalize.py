@@ -1,4 +1,4 @@
-"""Normalisations computed in at least float32, and LogSoftmax and ReduceLogSumExp without underflow."""
+"""Normalisations and means computed in at least float32, and LogSoftmax and ReduceLogSumExp without underflow."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from ort_core.ir.types import ElementType
 from ort_core.providers.kernel import kernel
-from ort_core.reference_ops.kernels.numerics import axis_index, cast, widen
+from ort_core.reference_ops.kernels.numerics import axis_index, cast, mean, widen
 
 
 @kernel("LogSoftmax")
@@ -18,15 +18,31 @@ def log_softmax(x: np.ndarray, *, axis: int = -1) -> np.ndarray:
     return cast(shifted - np.log(np.exp(shifted).sum(axis=axis, keepdims=True)), x.dtype)
 
 
+def _reduced_axes(axes: np.ndarray | None, rank: int, *, noop: int) -> tuple[int, ...]:
+    if axes is None or axes.size == 0:
+        return () if noop else tuple(range(rank))
+    return tuple(axis_index(int(a), rank) for a in axes)
+
+
+@kernel("ReduceMean")
+def reduce_mean(
+    data: np.ndarray, axes: np.ndarray | None = None, *, keepdims: int = 1, noop_with_empty_axes: int = 0
+) -> np.ndarray:
+    """Y = sum(X) / count over `axes`, over all when empty unless `noop_with_empty_axes`; integers round towards zero.
+
+    Source: ONNX ReduceMean.
+    """
+    over = _reduced_axes(axes, data.ndim, noop=noop_with_empty_axes)
+    x = data.astype(np.float64) if data.dtype.kind in "iu" else widen(data)
+    return cast(mean(x, over, keepdims=bool(keepdims)), data.dtype)
+
+
 @kernel("ReduceLogSumExp")
 def reduce_log_sum_exp(
     data: np.ndarray, axes: np.ndarray | None = None, *, keepdims: int = 1, noop_with_empty_axes: int = 0
 ) -> np.ndarray:
-    """Y = log(sum(exp(X))) over `axes` (all when empty). Source: ONNX ReduceLogSumExp."""
-    empty = axes is None or axes.size == 0
-    over = tuple(range(data.ndim)) if axes is None or empty else tuple(axis_index(int(a), data.ndim) for a in axes)
-    if empty and noop_with_empty_axes:
-        over = ()
+    """Y = log(sum(exp(X))) over `axes`, over all when empty unless `noop_with_empty_axes`. Source: ONNX ReduceLogSumExp."""
+    over = _reduced_axes(axes, data.ndim, noop=noop_with_empty_axes)
     x = widen(data)
     peak = x.max(axis=over, keepdims=True, initial=-np.inf)
     safe = np.where(np.isfinite(peak), peak, 0)
@@ -51,13 +67,13 @@ def layer_normalization(
     stash = ElementType(stash_type).dtype
     over = tuple(range(axis_index(axis, x.ndim), x.ndim))
     wide = x.astype(stash)
-    mean = wide.mean(axis=over, keepdims=True)
-    centred = wide - mean
-    inverse = 1 / np.sqrt(np.square(centred).mean(axis=over, keepdims=True) + stash.type(epsilon))
+    average = mean(wide, over)
+    centred = wide - average
+    inverse = 1 / np.sqrt(mean(np.square(centred), over) + stash.type(epsilon))
     y = (centred * inverse).astype(x.dtype) * scale
     if b is not None:
         y = y + b
-    return y.astype(x.dtype, copy=False), mean, inverse
+    return cast(y, x.dtype), average, inverse
 
 
 @kernel("RMSNormalization")
@@ -68,7 +84,7 @@ def rms_normalization(
     stash = ElementType(stash_type).dtype
     over = tuple(range(axis_index(axis, x.ndim), x.ndim))
     wide = x.astype(stash)
-    inverse = 1 / np.sqrt(np.square(wide).mean(axis=over, keepdims=True) + stash.type(epsilon))
+    inverse = 1 / np.sqrt(mean(np.square(wide), over) + stash.type(epsilon))
     return cast((wide * inverse).astype(x.dtype) * scale, scale.dtype)
 
 
@@ -80,8 +96,8 @@ def instance_normalization(x: np.ndarray, scale: np.ndarray, b: np.ndarray, *, e
     """
     over, channels = tuple(range(2, x.ndim)), (-1, *(1,) * (x.ndim - 2))
     wide = widen(x)
-    centred = wide - wide.mean(axis=over, keepdims=True)
-    inverse = 1 / np.sqrt(np.square(centred).mean(axis=over, keepdims=True) + epsilon)
+    centred = wide - mean(wide, over)
+    inverse = 1 / np.sqrt(mean(np.square(centred), over) + epsilon)
     return cast(centred * inverse * scale.reshape(channels) + b.reshape(channels), x.dtype)
 
 

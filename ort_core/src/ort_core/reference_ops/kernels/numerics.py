@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,13 @@ def widen(x: np.ndarray) -> np.ndarray:
 def cast(y: Any, dtype: np.dtype) -> np.ndarray:
     """`y` as an array of a type; itself where it is one."""
     result: np.ndarray = np.asarray(y).astype(dtype, copy=False)
+    return result
+
+
+def mean(x: np.ndarray, axes: tuple[int, ...], *, keepdims: bool = True) -> np.ndarray:
+    """The mean over `axes` in the type of `x`; NaN over nothing, without the warning of `numpy.mean`."""
+    total = x.sum(axis=axes, keepdims=keepdims, dtype=x.dtype)
+    result: np.ndarray = total / np.float64(math.prod(x.shape[a] for a in axes)).astype(total.dtype)
     return result
 
 

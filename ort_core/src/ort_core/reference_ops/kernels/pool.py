@@ -8,7 +8,7 @@ import numpy as np
 
 from ort_core.ir.graph import Node
 from ort_core.providers.kernel import kernel
-from ort_core.reference_ops.kernels.numerics import cast, widen
+from ort_core.reference_ops.kernels.numerics import cast, mean, widen
 from ort_core.reference_ops.kernels.windows import Axis, pad_spatial, sliding_axes, window_taps
 
 
@@ -137,6 +137,12 @@ def global_max_pool(x: np.ndarray) -> np.ndarray:
     """Y [N, C, 1, ...] = the maximum over the spatial axes of X [N, C, *spatial]. Source: ONNX GlobalMaxPool."""
     result: np.ndarray = x.max(axis=tuple(range(2, x.ndim)), keepdims=True)
     return result
+
+
+@kernel("GlobalAveragePool")
+def global_average_pool(x: np.ndarray) -> np.ndarray:
+    """Y [N, C, 1, ...] = the mean over the spatial axes of X [N, C, *spatial]. Source: ONNX GlobalAveragePool."""
+    return cast(mean(widen(x), tuple(range(2, x.ndim))), x.dtype)
 
 
 @kernel("GlobalLpPool")

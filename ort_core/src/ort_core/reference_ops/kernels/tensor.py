@@ -207,9 +207,15 @@ def _row_keys(x: np.ndarray) -> np.ndarray:
     """One comparable key for each index of the first axis."""
     if x.ndim == 1:
         return x
+    keys = np.zeros(len(x), np.int64)
+    if x.size == 0:
+        return keys
     rows = x.reshape(len(x), -1)
-    order = np.lexsort(rows.T[::-1])
+    order = (
+        np.array(sorted(range(len(rows)), key=lambda i: tuple(rows[i])))
+        if x.dtype.kind == "O"
+        else np.lexsort(rows.T[::-1])
+    )
     changed = (rows[order[1:]] != rows[order[:-1]]).any(axis=1)
-    keys = np.empty(len(rows), np.int64)
-    keys[order] = np.concatenate([[0], np.cumsum(changed)]) if len(rows) else []
+    keys[order[1:]] = np.cumsum(changed)
     return keys
