@@ -21,11 +21,17 @@ OPSETS = [helper.make_opsetid("", 21), helper.make_opsetid(DOMAIN, 1)]
 
 
 class Val(NamedTuple):
-    """A value with its type; None in a shape is a size that is known at run time only."""
+    """A value with its type.
+
+    Attributes:
+        shape: None is a size that is known at run time only.
+        ranked: whether ONNX's inference finds the rank; it gives up on what a Loop or Scan carries.
+    """
 
     name: str
     kind: str
     shape: tuple[int | None, ...]
+    ranked: bool = True
 
     @property
     def static(self) -> bool:
@@ -67,10 +73,13 @@ class Scope:
     values: list[Val] = field(default_factory=list)
     inputs: list[Val] = field(default_factory=list)
     constants: list[tuple[Val, onnx.TensorProto]] = field(default_factory=list)
+    hidden: set[Val] = field(default_factory=set)
+    loose: list[Val] = field(default_factory=list)
 
     def visible(self) -> list[Val]:
         outer = self.parent.visible() if self.parent is not None else []
-        return [*outer, *self.inputs, *[v for v, _ in self.constants], *self.values]
+        own = [*self.inputs, *[v for v, _ in self.constants], *self.values]
+        return [*outer, *(v for v in own if v not in self.hidden)]
 
     def outer_constants(self) -> list[Val]:
         scope, found = self.parent, []
@@ -130,6 +139,7 @@ class Generator:
         rng = self.rng
         chosen = dict.fromkeys(main.values[-3:])
         chosen |= dict.fromkeys(rng.sample(main.values, min(3, len(main.values))))
+        chosen |= dict.fromkeys(main.loose)
         if rng.random() < 0.3:
             chosen |= dict.fromkeys([rng.choice(main.inputs)])
         if rng.random() < 0.3 and main.constants:
@@ -174,7 +184,7 @@ class Generator:
     def emit(
         self, scope: Scope, op: str, inputs: list[Val | None], kind: str, shape: tuple[Any, ...], **attributes: Any
     ) -> Val:
-        result = Val(self.name(), kind, shape)
+        result = Val(self.name(), kind, shape, all(v is None or v.ranked for v in inputs))
         self.budget -= 1
         names = [v.name if v is not None else "" for v in inputs]
         scope.nodes.append(helper.make_node(op, names, [result.name], name=f"{op}_{result.name}", **attributes))
@@ -264,7 +274,7 @@ class Generator:
         a = self.pick(scope, FLOAT)
         y = self.emit(scope, "Dropout", [a], FLOAT, a.shape)
         if self.rng.random() < 0.6:
-            mask = Val(self.name(), BOOL, a.shape)
+            mask = y._replace(name=self.name(), kind=BOOL)
             scope.nodes[-1].output.append(mask.name)
             scope.values.append(mask)
         if self.rng.random() < 0.3:
@@ -274,8 +284,8 @@ class Generator:
         a = self.pick(scope, self.rng.choice([FLOAT, INT]), self.rng.choice([(2, 3), (3, 2)]))
         axis = a.shape.index(2)
         shape = tuple(1 if i == axis else d for i, d in enumerate(a.shape))
-        self.emit(scope, "Split", [a], a.kind, shape, axis=axis, num_outputs=2)
-        second = Val(self.name(), a.kind, shape)
+        first = self.emit(scope, "Split", [a], a.kind, shape, axis=axis, num_outputs=2)
+        second = first._replace(name=self.name())
         scope.nodes[-1].output.append(second.name)
         if self.rng.random() < 0.7:
             scope.values.append(second)
@@ -310,7 +320,8 @@ class Generator:
         rng = self.rng
         fits = lambda vs: [v for v in vs if v.kind == kind and v.shape == shape]  # noqa: E731
         captured = fits(scope.parent.visible()) if scope.parent is not None else []
-        sources = [captured, fits(scope.outer_constants()), fits(scope.inputs), fits(v for v, _ in scope.constants)]
+        inputs = [v for v in scope.inputs if v not in scope.hidden]
+        sources = [captured, fits(scope.outer_constants()), fits(inputs), fits(v for v, _ in scope.constants)]
         for source in rng.sample(sources, len(sources)):
             if source and rng.random() < 0.15:
                 return rng.choice(source)
@@ -334,16 +345,18 @@ class Generator:
         )
 
     def finish(self, scope: Scope, op: str, inputs: list[Val | None], types: list[Val], **attributes: Any) -> None:
-        """The node of a control-flow operator; trailing outputs and some outputs may go unused."""
+        """The node of a control-flow operator; some of its outputs are not used."""
         rng = self.rng
         self.budget -= 1
-        results = [Val(self.name(), t.kind, t.shape) for t in types]
+        results = [t._replace(name=self.name()) for t in types]
         names = [v.name if v is not None else "" for v in inputs]
-        while names and not names[-1]:
-            names.pop()
         node_name = f"{op}_{results[0].name}"
         scope.nodes.append(helper.make_node(op, names, [v.name for v in results], name=node_name, **attributes))
-        scope.values += [v for v in results if rng.random() < 0.9]
+        for value in results:
+            # Nothing else may depend on the rank of a scan output that no iteration produced.
+            target = scope.values if value.static or value.ranked else scope.loose
+            if rng.random() < 0.9:
+                target.append(value)
 
     def add_if(self, scope: Scope) -> None:
         types = [self.pick(scope) for _ in range(self.rng.randint(1, 3))]
@@ -352,7 +365,9 @@ class Generator:
         for name in ("then_branch", "else_branch"):
             body = self.inner(scope)
             self.fill(body)
-            branches[name] = self.graph(body, [self.body_output(body, t.kind, t.shape) for t in types])
+            outputs = [self.body_output(body, t.kind, t.shape) for t in types]
+            branches[name] = self.graph(body, outputs)
+            types = [t._replace(ranked=t.ranked and o.ranked) for t, o in zip(types, outputs, strict=True)]
         self.finish(scope, "If", [condition], types, **branches)
 
     def add_loop(self, scope: Scope) -> None:
@@ -363,18 +378,23 @@ class Generator:
         iteration = body.add_input(Val(self.name("i"), INT, ()))
         going = body.add_input(Val(self.name("go"), BOOL, ()))
         for v in state:
-            body.add_input(Val(self.name("s"), v.kind, v.shape))
-        self.fill(body)
+            body.add_input(Val(self.name("s"), v.kind, v.shape, ranked=False))
         trips: Val | None = rng.choice([self.constant_of(scope, np.array(rng.randint(0, 3))), self.trip_count(scope)])
         condition: Val | None = rng.choice([None, None, self.pick(scope, BOOL, ())])
-        proceed = rng.choice([going, going, self.body_output(body, BOOL, ())])
+        if condition is None:
+            body.hidden.add(going)
+        self.fill(body)
+        computed = self.body_output(body, BOOL, ())
+        proceed = computed if condition is None else rng.choice([going, going, computed])
         if rng.random() < 0.3:
             limit = self.constant_of(body, np.array(rng.randint(0, 2)))
             proceed = self.emit(body, "Less", [iteration, limit], BOOL, ())
             trips = rng.choice([None, trips])
         outputs = [proceed, *[self.body_output(body, v.kind, v.shape) for v in state]]
-        outputs += [self.body_output(body, v.kind, v.shape) for v in scans]
-        types = [*state, *[v._replace(shape=(None, *v.shape)) for v in scans]]
+        items = [self.body_output(body, v.kind, v.shape) for v in scans]
+        outputs += items
+        types = [v._replace(ranked=False) for v in state]
+        types += [v._replace(shape=(None, *v.shape)) for v in items]
         self.finish(scope, "Loop", [trips, condition, *state], types, body=self.graph(body, outputs))
 
     def trip_count(self, scope: Scope) -> Val:
@@ -393,18 +413,17 @@ class Generator:
         scans = [self.pick(scope) for _ in range(rng.randint(0 if state else 1, 2))]
         body = self.inner(scope)
         for v in state:
-            body.add_input(Val(self.name("s"), v.kind, v.shape))
+            body.add_input(Val(self.name("s"), v.kind, v.shape, ranked=False))
         for v in scanned:
-            body.add_input(Val(self.name("e"), v.kind, tuple(d for i, d in enumerate(v.shape) if i != axis)))
+            body.add_input(v._replace(name=self.name("e"), shape=tuple(d for i, d in enumerate(v.shape) if i != axis)))
         self.fill(body)
         outputs = [self.body_output(body, v.kind, v.shape) for v in (*state, *scans)]
-        out_axes = [rng.randrange(len(v.shape) + 1) for v in scans]
         length = first.shape[axis]
-        types = [*state, *[v._replace(shape=(*v.shape[:a], length, *v.shape[a:])) for v, a in zip(scans, out_axes, strict=True)]]
-        # Values with a size that is not known in front can only be written or reduced along axis 0.
-        if length is None:
-            out_axes = [0] * len(scans)
-            types = [*state, *[v._replace(shape=(None, *v.shape)) for v in scans]]
+        # What has a size that is not known has it in front.
+        out_axes = [0 if length is None else rng.randrange(len(v.shape) + 1) for v in scans]
+        types = [v._replace(ranked=False) for v in state]
+        for v, a in zip(outputs[len(state) :], out_axes, strict=True):
+            types.append(v._replace(shape=(*v.shape[:a], length, *v.shape[a:])))
         attributes: dict[str, Any] = {}
         if axis or rng.random() < 0.3:
             sign = -len(first.shape) if rng.random() < 0.3 else 0
@@ -463,7 +482,7 @@ class Generator:
         if len(formals) > 1:
             names += rng.choice([[], [""], [self.pick(scope, FLOAT, ()).name]])
         attributes = {} if has_default and rng.random() < 0.5 else {"factor": rng.choice([0.25, -2.0])}
-        results = [Val(self.name(), v.kind, v.shape) for v in outputs]
+        results = [Val(self.name(), v.kind, v.shape, ranked=False) for v in outputs]
         self.budget -= 1
         node_name = f"{proto.name}_{results[0].name}"
         scope.nodes.append(

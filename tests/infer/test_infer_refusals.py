@@ -68,7 +68,7 @@ def test_mistake_in_a_function_body_is_found_when_the_call_is_expanded() -> None
     (function,) = model.functions.values()
     inline_function(model.graph.nodes[0], function)
     with pytest.raises(errors.Fail, match="Incompatible dimensions"):
-        infer_types(model)
+        infer_types(model, declared=True)
 
 
 def test_function_bodies_are_checked_against_their_own_opset() -> None:
@@ -98,3 +98,33 @@ def test_operator_of_a_function_is_not_checked_against_a_schema() -> None:
         load("""g (float[2] x) => (float[2] z) { z = my.Relu(x, x) }
         <domain: "my", opset_import: ["": 28]> Relu (a, c) => (b) { b = Add(a, c) }""")
     )
+
+
+def test_functions_that_call_each_other_in_a_circle_are_refused() -> None:
+    with pytest.raises(errors.InvalidGraph, match="must not be recursive"):
+        inferred("""g (float[2] x) => (float[2] z) { z = my.f(x) }
+            <domain: "my", opset_import: ["": 28, "my": 1]> f (a) => (b) { b = my.h(a) }
+            <domain: "my", opset_import: ["": 28, "my": 1]> h (a) => (b) { b = my.f(a) }""")
+
+
+@pytest.mark.parametrize(
+    "equation", ["bij, bjk>-> bik", ".bij,bjk->bik", "b..,bjk->bik", "b......,bjk->b", "bij,bjk->b->i", "1,2"]
+)
+def test_equation_on_which_onnx_would_hang_is_refused(equation: str) -> None:
+    with pytest.raises(errors.InvalidGraph, match=r"node 'z' \(ai.onnx::Einsum, opset 28\): got equation"):
+        inferred(
+            f'g (float[2,3,4] x, float[2,4,5] y) => (float[A,B,C] z) {{ z = Einsum<equation = "{equation}">(x, y) }}'
+        )
+
+
+@pytest.mark.parametrize(
+    "equation", ["bij,bjk->bik", " b i j , bjk -> b i k", "...ij,...jk->...ik", "bij,bjk", "bij,bjk->"]
+)
+def test_equation_in_every_valid_form_is_accepted(equation: str) -> None:
+    inferred(f'g (float[2,3,4] x, float[2,4,5] y) => (float[A,B,C] z) {{ z = Einsum<equation = "{equation}">(x, y) }}')
+
+
+def test_equation_that_a_call_gives_is_not_left_to_onnx() -> None:
+    model = inferred("""g (float[2,3] x) => (float[A,B] z) { z = my.f<eq = ".ij->ji">(x) }
+        <domain: "my", opset_import: ["": 28]> f <eq> (a) => (b) { b = Einsum<equation: string = @eq>(a) }""")
+    assert model.graph.outputs[0].element is not None

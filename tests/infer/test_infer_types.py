@@ -154,7 +154,20 @@ def test_sparse_initializer_counts_as_dense() -> None:
     assert value(model, "z").shape == ("N", 3)
 
 
-# What the file declares.
+def test_later_inference_leaves_contradictions_without_shapes() -> None:
+    model = inferred("g (float[2,3] x, float[3,4] w) => (float[A,B] z) { y = MatMul(x, w) z = Neg(y) v = Relu(x) }")
+    model.graph.nodes[0].set_input(1, value(model, "v"))
+    value(model, "y").type = value(model, "z").type = None
+    infer_types(model)
+    assert value(model, "z").type == TensorType(FLOAT, None)
+    assert value(model, "v").type == TensorType(FLOAT, (2, 3))
+
+
+def test_shape_arithmetic_that_onnx_cannot_evaluate_is_no_error() -> None:
+    text = """g (int64[1,1,4,1] x) => (int64[2,1,4,1] z) <int64[2,1,1,1] a = {1, 2}, int64[1,1,4,1] b = {1, 2, 3, 4}> {
+        y = Add(a, b) z = Add(x, y)
+    }"""
+    assert value(inferred(text), "z").type == TensorType(INT64, (2, 1, 4, 1))
 
 
 def test_declared_size_that_inference_does_not_confirm_is_not_believed() -> None:

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from reference_helpers import ML, OPSETS, f32, i64, make_node, noise, read_only, run, run_all, strings
 
-from ort_core.errors import InvalidGraph, NotImplemented, OutOfMemory, RuntimeException
+from ort_core import errors
+from ort_core.errors import InvalidGraph, OutOfMemory, RuntimeException
 from ort_core.ir.graph import Attribute, AttributeKind, Graph, Origin
 from ort_core.ir.types import ElementType, OptionalType, SequenceType, TensorType
 from ort_core.reference_ops import bind, bind_kernel, supports
@@ -62,7 +63,7 @@ def test_attribute_of_an_older_opset_is_declined_not_ignored() -> None:
 
 
 def test_binding_what_is_not_supported_raises_not_implemented_with_node_and_remedy() -> None:
-    with pytest.raises(NotImplemented, match=r"node 'act' \(ai.onnx::Gelu\).*Add a provider"):
+    with pytest.raises(errors.NotImplemented, match=r"node 'act' \(ai.onnx::Gelu\).*Add a provider"):
         bind(make_node("Gelu", f32(1), name="act"), OPSETS)
 
 

@@ -8,7 +8,7 @@ import logging
 import os
 import weakref
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -44,25 +44,38 @@ class Interface:
     type: ValueType | None
 
 
+@dataclass(frozen=True, slots=True)
+class ModelInterface:
+    """What users see of a model.
+
+    Attributes:
+        inputs: what must be fed.
+        overridable: initializers that a feed may replace.
+        outputs: with the types that the model declares, completed by what inference found.
+        result_types: the types of the outputs that inference found.
+    """
+
+    inputs: tuple[Interface, ...]
+    overridable: tuple[Interface, ...]
+    outputs: tuple[Interface, ...]
+    result_types: dict[str, ValueType | None]
+    metadata: ModelMetadata
+
+
 @dataclass(slots=True)
 class BuiltModel:
     """The result of session creation.
 
     Attributes:
-        inputs: what must be fed.
-        overridable: initializers that a feed may replace.
-        defaults: their values, by name.
+        defaults: the values of overridable initializers, by name.
         assignment: who runs what, for explanations.
         failures: providers that could not claim or compile, with the exception.
     """
 
     runnable: Runnable
     compiled: CompiledGraph
-    inputs: tuple[Interface, ...]
-    overridable: tuple[Interface, ...]
-    outputs: tuple[Interface, ...]
+    interface: ModelInterface
     defaults: dict[str, RuntimeValue]
-    metadata: ModelMetadata
     assignment: Assignment
     failures: dict[str, Exception] = field(default_factory=dict)
 
@@ -169,7 +182,7 @@ def build(
     defaults = {v.name: context.constant(v) for v in model.graph.inputs if v.const is not None}
     for graph in model.graphs():
         release_weights(graph)
-    return BuiltModel(runnable, compiled, *interface, defaults, metadata_of(model), assignment, failures=failures)
+    return BuiltModel(runnable, compiled, interface, defaults, assignment, failures=failures)
 
 
 def load(source: Any, options: SessionOptions) -> Model:
@@ -178,15 +191,20 @@ def load(source: Any, options: SessionOptions) -> Model:
     from ort_core.infer.shapes import infer_types
     from ort_core.load.onnx_model import load_model
     from ort_core.load.opset import normalize_opset
+    from ort_core.load.sparse import make_sparse_dense
     from ort_core.providers import hooks
 
     model = hooks.load_model(source)
     if model is None:
         root = options.config.get("session.model_external_initializers_file_folder_path") or None
-        model = load_model(source, external_root=root, external_files=options.external_files)
-    model = normalize_opset(model, infer=infer_types)
+        arrays = {name: value.numpy() for name, value in options.external_initializers.items()}
+        model = load_model(
+            source, external_root=root, external_files=options.external_files, external_initializers=arrays
+        )
+    make_sparse_dense(model)
     for name, value in options.initializers.items():
         _replace_initializer(model.graph, name, value.numpy())
+    model = normalize_opset(model, infer=infer_types)
     override_dimensions(model, options.free_dimensions_by_name, options.free_dimensions_by_denotation)
     return model
 
@@ -197,13 +215,27 @@ def dump(stage: str, what: Any) -> None:
         logger.warning("%s:\n%s", stage, what.dump())
 
 
-def _interface(model: Model) -> tuple[tuple[Interface, ...], tuple[Interface, ...], tuple[Interface, ...]]:
+def _interface(model: Model) -> ModelInterface:
+    from ort_core.infer.shapes import output_types
+
     graph = model.graph
-    return (
+    declared = [v.type for v in graph.inputs] + list(graph.declared_outputs or ())
+    names = {d for t in declared for d in getattr(t, "shape", None) or () if isinstance(d, str)}
+    outputs = [_with_names(t, names) for t in output_types(graph)]
+    return ModelInterface(
         tuple(Interface(v.name, v.type) for v in graph.inputs if v.const is None),
         tuple(Interface(v.name, v.type) for v in graph.inputs if v.const is not None),
-        tuple(Interface(name, v.type) for name, v in zip(graph.output_names, graph.outputs, strict=True)),
+        tuple(Interface(name, t) for name, t in zip(graph.output_names, outputs, strict=True)),
+        {name: v.type for name, v in zip(graph.output_names, graph.outputs, strict=True)},
+        metadata_of(model),
     )
+
+
+def _with_names(type_: ValueType | None, names: Collection[str]) -> ValueType | None:
+    """A type in which only the symbolic dimensions that the model declares have names."""
+    if not isinstance(type_, TensorType) or type_.shape is None:
+        return type_
+    return replace(type_, shape=tuple(None if isinstance(d, str) and d not in names else d for d in type_.shape))
 
 
 def _pass_context(model: Model, env: SessionEnv) -> PassContext:
@@ -262,16 +294,19 @@ def _plan_constants(compiled: CompiledGraph, context: Context) -> Callable[[Valu
 def _replace_initializer(graph: Graph, name: str, array: np.ndarray) -> None:
     value = graph.initializers.get(name)
     if value is None:
-        raise InvalidArgument(
-            f"SessionOptions names the initializer '{name}', which the model does not have. It has: "
-            f"{', '.join(list(graph.initializers)[:8])}"
-        )
+        logger.info("SessionOptions.add_initializer names '%s', which graph '%s' does not have", name, graph.name)
+        return
     weight = ArrayWeight(array)
     given = TensorType(weight.element, weight.shape)
-    if value.type is not None and value.type != given:
-        raise InvalidArgument(
-            f"the value given for initializer '{name}' is {describe(given)}, the model has {describe(value.type)}"
-        )
+    have = value.const
+    if have is not None:
+        element = have.values.element if isinstance(have, SparseWeight) else have.element
+        known = TensorType(element, tuple(have.shape))
+        if known != given:
+            raise InvalidArgument(
+                f"the value given for initializer '{name}' with SessionOptions.add_initializer is {describe(given)}, the model "
+                f"has {describe(known)}. Give a value of that type and shape."
+            )
     value.const = weight
 
 

@@ -79,7 +79,13 @@ class EngineError(OrtError):
 
 
 class EPFail(OrtError):
-    """An execution provider failed."""
+    """An execution provider failed.
+
+    Attributes:
+        provider: its name, where it is known.
+    """
+
+    provider: str = ""
 
 
 class DeviceReset(EPFail):

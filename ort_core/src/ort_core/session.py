@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import threading
-from collections.abc import Callable, Collection, Mapping, Sequence
-from pathlib import Path
+import weakref
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from ort_core.build import BuiltModel, build, session_env
@@ -14,31 +13,33 @@ from ort_core.convert import to_python
 from ort_core.errors import EPFail, Fail, InvalidArgument
 from ort_core.feeds import FeedChecker
 from ort_core.io_binding import IOBinding, OutputRequest
+from ort_core.live import LiveModel, Requests, run_settings
 from ort_core.log import session_logger
-from ort_core.metadata import ModelMetadata, NodeArg
+from ort_core.model_source import ModelSource, check_digest
 from ort_core.options import RunOptions, SessionOptions
 from ort_core.ort_value import OrtValue
 from ort_core.providers import hooks, registry
 from ort_core.providers.names import REFERENCE
-from ort_core.providers.options import format_options
-from ort_core.providers.selection import Selection, close_quietly, create_providers, resolve_providers
-from ort_core.providers.spec import Provider
+from ort_core.providers.selection import close_quietly, create_providers, resolve_providers
+from ort_core.providers.spec import Provider, SessionEnv
 from ort_core.run.profiler import Profiler
 from ort_core.run.runnable import DEFAULT_SETTINGS, ResultRequest, RunSettings
+from ort_core.session_async import Callback, run_awaited, run_in_thread
+from ort_core.session_info import SessionInfo
+from ort_core.session_native import NativeMethods
+from ort_core.settings import as_flag
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from ort_core.explain.report import PlacementReport
     from ort_core.ir.types import ValueType
     from ort_core.values import RuntimeValue
 
-
-class InferenceSession:
+class InferenceSession(SessionInfo, NativeMethods):
     """A model that is ready to run; thread-safe, picklable, and a context manager.
 
     Args:
-        path_or_bytes: a path, the bytes of a model, or an `onnx.ModelProto`.
+        path_or_bytes: a path, the bytes of a model, or an `onnx.ModelProto` (which must not be changed afterwards).
         sess_options: a copy is taken.
         providers: names, or pairs of name and options, in priority order; None takes the installed ones that are meant for
             automatic use.
@@ -46,11 +47,12 @@ class InferenceSession:
         disabled_optimizers: names of graph passes not to run.
         enable_fallback: whether a run that fails with `EPFail` is tried again on the remaining providers.
         on_provider_error: `warn` goes on without a listed provider that cannot be used, `raise` raises.
+        read_config_from_model: accepted and without effect, as in ONNX Runtime.
 
     Raises:
         NoSuchFile, InvalidProtobuf, InvalidGraph: the model cannot be loaded.
         NotImplemented: no provider has a kernel for a node.
-        InvalidArgument: an argument is wrong.
+        InvalidArgument, TypeError: an argument is wrong.
     """
 
     def __init__(
@@ -67,25 +69,36 @@ class InferenceSession:
     ) -> None:
         if sess_options is not None and not isinstance(sess_options, SessionOptions):
             raise TypeError(f"sess_options takes a SessionOptions, got {type(sess_options).__name__}")
-        if read_config_from_model:
-            raise InvalidArgument("read_config_from_model is not supported: set the options on SessionOptions.")
-        self._source: Any = path_or_bytes
+        if isinstance(disabled_optimizers, str):
+            raise TypeError(f"disabled_optimizers takes names, got a str. Write [{disabled_optimizers!r}].")
+        self._model: LiveModel | None = None
+        self._source = ModelSource(path_or_bytes)
         self._options = SessionOptions() if sess_options is None else sess_options.copy()
         self._disabled_optimizers = frozenset(disabled_optimizers or ())
-        self._fallback_enabled = bool(enable_fallback)
+        self._fallback_enabled = as_flag("enable_fallback", enable_fallback)
+        as_flag("read_config_from_model", read_config_from_model)
         self._on_provider_error: Literal["warn", "raise"] = on_provider_error
         self._logger = session_logger(self._options.logid, self._options.log_severity_level)
-        self._lock = threading.Lock()
-        self._stamp = _stamp(path_or_bytes)
-        self._profiler = Profiler() if self._options.enable_profiling else None
+        self._lock = threading.RLock()
+        self._profiler: Profiler | None = None
+        self._profiling_start_ns = 0
+        if self._options.enable_profiling:
+            self._start_profiling()
         if not providers and self._options.has_providers():
-            providers = list(self._options.providers)
-        self._open(providers, provider_options)
+            providers = [(name, dict(options)) for name, options in self._options.providers]
+        self._open(self._source.given, providers, provider_options)
+        hooks.session_created(self)
 
     # -- creation
 
+    def _start_profiling(self) -> None:
+        self._profiler = Profiler(self._options.profile_file_prefix)
+        self._profiling_start_ns = self._profiler.start_ns
+        weakref.finalize(self, self._profiler.write_quietly)
+
     def _open(
         self,
+        source: Any,
         providers: Sequence[str | tuple[str, Mapping[str, Any]]] | None,
         provider_options: Sequence[Mapping[str, Any]] | None,
     ) -> None:
@@ -94,8 +107,7 @@ class InferenceSession:
         env = session_env(self._options, self._logger, config)
         started = self._profiler.now() if self._profiler else 0
         created = create_providers(selection, env)
-        fallback = _reference(env) if selection.reference_fallback and not _has_reference(created) else None
-        opened = [*created, *([fallback] if fallback else [])]
+        opened = list(created)
 
         def on_failure(provider: Provider, error: Exception) -> None:
             if self._on_provider_error == "raise":
@@ -105,8 +117,12 @@ class InferenceSession:
             self._logger.warning("%s; the session goes on without it", error)
 
         try:
+            fallback = None
+            if selection.reference_fallback and all(p.name != REFERENCE for p in created):
+                fallback = _reference(env)
+                opened.append(fallback)
             built = build(
-                self._source,
+                source,
                 self._options,
                 created,
                 fallback,
@@ -114,38 +130,23 @@ class InferenceSession:
                 disabled_passes=self._disabled_optimizers,
                 on_failure=on_failure,
             )
+            feeds = _feed_checker(built, strict=config.get("session.strict_shapes") == "1", logger=self._logger)
         except BaseException:
             for provider in reversed(opened):
                 close_quietly(provider)
             raise
         if self._profiler:
             self._profiler.add("session_initialization", "Session", started)
-        self._install(built, selection, created, opened, strict=config.get("session.strict_shapes") == "1")
-        if fallback is not None:
-            self._warn_of_fallback(built, fallback)
-        hooks.session_created(self)
-
-    def _install(
-        self, built: BuiltModel, selection: Selection, active: list[Provider], opened: list[Provider], *, strict: bool
-    ) -> None:
-        self._built = built
+        self._interface = built.interface
         self._selection = selection
-        self._providers = active
-        self._opened = opened
-        self._closed = False
-        self._feeds = FeedChecker(
-            [(i.name, i.type) for i in built.inputs],
-            [(i.name, i.type) for i in built.overridable],
-            built.defaults,
-            [v.name for v in built.compiled.graph.inputs],
-            strict=strict,
-            logger=self._logger,
-        )
-        self._outputs = {o.name: ResultRequest(i) for i, o in enumerate(built.outputs)}
+        self._active = [p.name for p in created]
+        self._model = LiveModel(built, selection, created, opened, feeds)
+        if fallback is not None and created:
+            self._warn_of_fallback(built, fallback)
 
     def _warn_of_fallback(self, built: BuiltModel, fallback: Provider) -> None:
         nodes = [n for n, (owner, _) in built.assignment.claims.items() if owner is fallback]
-        if nodes and self._providers:
+        if nodes:
             kinds = sorted({n.label for n in nodes})
             self._logger.warning(
                 "%d nodes run on %s, which is slow, because no listed provider takes them: %s%s. session.explain() says why.",
@@ -174,12 +175,13 @@ class InferenceSession:
 
         Raises:
             InvalidArgument: an input is missing, unknown, or of a wrong type or shape; an output is unknown.
+            TypeError: an argument is of a wrong type.
             RuntimeException: a node failed.
-            Fail: the run was terminated.
+            Fail: the run was terminated, or the session is closed.
         """
-        self._check_open()
-        requests = None if not output_names else tuple([self._request(name) for name in output_names])
-        results = self._guarded(self._feeds.collect(input_feed), requests, run_options)
+        model = self._live()
+        requests = None if output_names is None else model.requests_for(output_names)
+        results = self._guarded(model, model.feeds.collect(input_feed), requests, run_options)
         return [to_python(value) for value in results]
 
     def run_with_ort_values(
@@ -189,35 +191,58 @@ class InferenceSession:
         run_options: RunOptions | None = None,
     ) -> list[OrtValue]:
         """As `run`, from and to `OrtValue`s; results stay where they were computed."""
-        self._check_open()
-        names = list(output_names or self._outputs)
-        homes = self._built.runnable.output_homes
-        requests = tuple(r._replace(device=homes[r.position]) for r in map(self._request, names))
-        results = self._guarded(self._feeds.collect(input_dict_ort_values), requests, run_options)
-        return [OrtValue(value) for value in results]
+        model = self._live()
+        names = None if output_names is None else model.requests_for(output_names)
+
+        def at_home(model: LiveModel) -> Requests:
+            homes = model.built.runnable.output_homes
+            return tuple(r._replace(device=homes[r.position]) for r in names or model.requests.values())
+
+        feeds = model.feeds.collect(input_dict_ort_values)
+        results = self._guarded(model, feeds, at_home, run_options)
+        types = list(self._interface.result_types.values())
+        positions = [r.position for r in names or model.requests.values()]
+        return [OrtValue(value, type_=types[i]) for value, i in zip(results, positions, strict=True)]
 
     def run_with_iobinding(self, iobinding: IOBinding, run_options: RunOptions | None = None) -> None:
-        """Runs with bound inputs and outputs."""
+        """Runs with bound inputs and outputs.
+
+        Raises:
+            InvalidArgument: the binding is of another session, or binds no output.
+        """
+        if not isinstance(iobinding, IOBinding):
+            raise TypeError(f"run_with_iobinding takes an IOBinding, got {type(iobinding).__name__}")
+        if iobinding._session is not self:
+            raise InvalidArgument(
+                "IOBinding must be used with the session that created it. Make one with session.io_binding()."
+            )
         iobinding._run(run_options)
 
     def run_async(
         self,
         output_names: Sequence[str] | None,
         input_feed: Mapping[str, Any],
-        callback: Callable[[list[Any], Any, str], None],
-        user_data: Any,
+        callback: Callback | None = None,
+        user_data: Any = None,
         run_options: RunOptions | None = None,
-    ) -> None:
-        """Runs in another thread and calls `callback(results, user_data, error)`; `error` is empty on success."""
+    ) -> Awaitable[list[Any]] | None:
+        """Runs in another thread.
 
-        def work() -> None:
-            try:
-                results, error = self.run(output_names, input_feed, run_options), ""
-            except Exception as failure:
-                results, error = [], str(failure)
-            callback(results, user_data, error)
+        With a callback: calls `callback(results, user_data, error)` there; `error` is empty on success. Without: returns what
+        `await` turns into the results; cancelling that terminates the run.
 
-        threading.Thread(target=work, name="ort-core-run-async", daemon=True).start()
+        Raises:
+            InvalidArgument: a required input is missing; other errors go to the callback, or are raised by `await`.
+        """
+        if callback is not None and not callable(callback):
+            raise TypeError(f"run_async takes a function as callback, got {type(callback).__name__}")
+        self._live().feeds.check_names(input_feed)
+        feed = dict(input_feed)
+        if callback is not None:
+            run_in_thread(lambda: self.run(output_names, feed, run_options), callback, user_data)
+            return None
+        options = RunOptions() if run_options is None else run_options
+        return run_awaited(lambda: self.run(output_names, feed, options), options)
 
     def io_binding(self) -> IOBinding:
         """A binding of inputs and outputs to memory on any device."""
@@ -231,123 +256,78 @@ class InferenceSession:
         binding_id: int | None = None,
     ) -> list[RuntimeValue]:
         """Runs with values as they are, results where they are asked for."""
-        self._check_open()
-        requests = tuple(ResultRequest(self._request(o.name).position, o.device, o.buffer) for o in outputs)
-        return self._guarded(self._feeds.collect(feeds), requests, run_options, binding_id)
+        model = self._live()
+        requests = tuple(ResultRequest(model.request(o.name).position, o.device, o.buffer) for o in outputs)
+        return self._guarded(model, model.feeds.collect(feeds), requests, run_options, binding_id)
 
     @property
     def _input_types(self) -> dict[str, ValueType | None]:
-        return {i.name: i.type for i in (*self._built.inputs, *self._built.overridable)}
+        return {i.name: i.type for i in (*self._interface.inputs, *self._interface.overridable)}
 
     @property
     def _output_types(self) -> dict[str, ValueType | None]:
-        return {o.name: o.type for o in self._built.outputs}
+        return self._interface.result_types
 
     def _guarded(
         self,
+        model: LiveModel,
         inputs: list[RuntimeValue],
-        requests: tuple[ResultRequest, ...] | None,
+        requests: Requests | Callable[[LiveModel], Requests] | None,
         run_options: RunOptions | None,
         binding_id: int | None = None,
     ) -> list[RuntimeValue]:
         """Runs the plan; tells observers, and turns to the remaining providers when one fails as a whole."""
-        if run_options is None and self._profiler is None and binding_id is None:
+        profiler = self._profiler
+        if run_options is None and profiler is None and binding_id is None:
             settings = DEFAULT_SETTINGS
         else:
-            options = run_options or RunOptions()
-            settings = RunSettings(options.cancel_flag, options.config, self._profiler, binding_id)
+            settings = run_settings(run_options, profiler, binding_id)
         observers = hooks.run_observers()
-        if observers:
-            return self._observed(inputs, requests, settings, observers, run_options)
-        try:
-            return self._built.runnable.run(inputs, requests, settings)
-        except EPFail as error:
-            if not self._fallback_enabled or len(self._providers) < 2:
-                raise
-            self._fall_back(error)
-        return self._built.runnable.run(inputs, requests, settings)
-
-    def _observed(
-        self,
-        inputs: list[RuntimeValue],
-        requests: tuple[ResultRequest, ...] | None,
-        settings: RunSettings,
-        observers: tuple[hooks.RunObserver, ...],
-        run_options: RunOptions | None,
-    ) -> list[RuntimeValue]:
-        names = tuple(o.name for o in self._built.outputs)
-        wanted = names if requests is None else tuple(names[r.position] for r in requests)
+        if not observers and profiler is None:
+            return self._run_or_fall_back(model, inputs, requests, settings)
+        started = profiler.now() if profiler else 0
+        wanted = tuple(model.requests if requests is None or callable(requests) else model.names(requests))
         event = hooks.RunEvent(self, wanted, run_options.logid if run_options else "")
         hooks.notify_run_started(observers, event)
         try:
-            results = self._built.runnable.run(inputs, requests, settings)
+            results = self._run_or_fall_back(model, inputs, requests, settings)
         except BaseException as error:
             hooks.notify_run_finished(observers, event, error)
             raise
         hooks.notify_run_finished(observers, event)
+        if profiler:
+            profiler.add("model_run", "Session", started)
         return results
 
-    def _fall_back(self, error: EPFail) -> None:
-        remaining = [(p.name, self._provider_settings(p.name)) for p in self._providers[1:]]
-        self._logger.warning(
-            "%s failed (%s); the session goes on with %s", self._providers[0].name, error, [n for n, _ in remaining]
-        )
-        self.disable_fallback()
-        self.set_providers(remaining)
-
-    def _request(self, name: str) -> ResultRequest:
+    def _run_or_fall_back(
+        self,
+        model: LiveModel,
+        inputs: list[RuntimeValue],
+        requests: Requests | Callable[[LiveModel], Requests] | None,
+        settings: RunSettings,
+    ) -> list[RuntimeValue]:
         try:
-            return self._outputs[name]
-        except KeyError:
-            raise InvalidArgument(
-                f"Invalid output name: {name}. The model's outputs are: {', '.join(self._outputs)}."
-            ) from None
+            return model.run(inputs, requests(model) if callable(requests) else requests, settings)
+        except EPFail as error:
+            if not self._fallback_enabled:
+                raise
+            model = self._fall_back(model, error)
+        return model.run(inputs, requests(model) if callable(requests) else requests, settings)
 
-    # -- what the session tells
-
-    def get_inputs(self) -> list[NodeArg]:
-        """The inputs that must be fed."""
-        return [NodeArg(i.name, i.type) for i in self._built.inputs]
-
-    def get_outputs(self) -> list[NodeArg]:
-        """The outputs, in the order in which `run(None, ...)` returns them."""
-        return [NodeArg(o.name, o.type) for o in self._built.outputs]
-
-    def get_overridable_initializers(self) -> list[NodeArg]:
-        """Initializers that a feed may replace."""
-        return [NodeArg(i.name, i.type) for i in self._built.overridable]
-
-    def get_modelmeta(self) -> ModelMetadata:
-        """The model's descriptive fields."""
-        return self._built.metadata
-
-    def get_session_options(self) -> SessionOptions:
-        """A copy of the options that the session was created with."""
-        return self._options.copy()
-
-    def get_providers(self) -> list[str]:
-        """The providers in use, in priority order."""
-        return [p.name for p in self._providers]
-
-    def get_provider_options(self) -> dict[str, dict[str, str]]:
-        """The options in force for each provider."""
-        return {p.name: self._provider_settings(p.name) for p in self._providers}
-
-    def _provider_settings(self, name: str) -> dict[str, str]:
-        resolved = next((r for r in self._selection.providers if r.name == name), None)
-        return {} if resolved is None else format_options(resolved.options)
-
-    @property
-    def provider_status(self) -> dict[str, str]:
-        """`ok`, or why not and what to do, for each provider that was asked for or would be used if it worked."""
-        return dict(self._selection.status)
-
-    def explain(self) -> PlacementReport:
-        """Where each node runs and why other providers declined it: `print` it, or ask it for JSON."""
-        from ort_core.explain.report import placement_report
-
-        self._check_open()
-        return placement_report(self._built, self.get_providers(), self.provider_status)
+    def _fall_back(self, failed: LiveModel, error: EPFail) -> LiveModel:
+        """The model on the providers that are left; another thread may have created it already."""
+        with self._lock:
+            if self._model is failed:
+                name = error.provider or failed.providers[0].name
+                remaining = [p.name for p in failed.providers if p.name != name]
+                if not remaining and failed.selection.reference_fallback and name != REFERENCE:
+                    remaining = [REFERENCE]
+                if not remaining:
+                    raise error
+                self._logger.warning("%s failed (%s); the session goes on with %s", name, error, ", ".join(remaining))
+                self.set_providers([(name, self._provider_settings(name)) for name in remaining])
+                self.disable_fallback()
+            return self._live()
 
     # -- changing providers
 
@@ -356,12 +336,15 @@ class InferenceSession:
         providers: Sequence[str | tuple[str, Mapping[str, Any]]] | None = None,
         provider_options: Sequence[Mapping[str, Any]] | None = None,
     ) -> None:
-        """Creates the session anew on other providers; if that fails, the session stays as it was."""
-        self._check_open()
-        self._check_unchanged()
-        previous = (self._built, self._opened)
-        self._open(providers, provider_options)
-        _release(*previous)
+        """Creates the session anew on other providers; if that fails, the session stays as it was.
+
+        Raises:
+            Fail: the model file changed since the session was created.
+        """
+        with self._lock:
+            previous = self._live()
+            self._open(self._source.again(), providers, provider_options)
+            previous.close()
 
     def enable_fallback(self) -> None:
         """Lets a run that fails with `EPFail` be tried again on the remaining providers."""
@@ -374,29 +357,37 @@ class InferenceSession:
     # -- profiling
 
     def end_profiling(self) -> str:
-        """Writes the profile and returns its path; profiling stops. An empty string if it was not on."""
+        """Writes the profile and returns its path; profiling stops. An empty string if it was not on.
+
+        Raises:
+            Fail: the file cannot be written.
+        """
         profiler, self._profiler = self._profiler, None
-        return "" if profiler is None else profiler.write(self._options.profile_file_prefix)
+        return "" if profiler is None else profiler.write()
 
     def get_profiling_start_time_ns(self) -> int:
-        """Clock reading (nanoseconds, monotonic) at which the profile's times start; 0 if profiling is off."""
-        return 0 if self._profiler is None else self._profiler.start_ns
+        """`time.monotonic_ns()` at which the profile's times start; 0 if the session was created without profiling."""
+        return self._profiling_start_ns
 
     # -- lifetime
 
     def close(self) -> None:
-        """Releases providers, plans and memory; results already returned stay valid. May be called again."""
+        """Releases providers, plans and memory; results already returned stay valid. May be called again.
+
+        Runs in progress end first; the session can tell of its inputs and outputs afterwards, but not run.
+        """
         with self._lock:
-            if self._closed:
-                return
-            self._closed = True
+            model, self._model = self._model, None
+        if model is None:
+            return
         if self._profiler is not None:
-            self.end_profiling()
+            self._profiler.write_quietly()
+            self._profiler = None
         hooks.session_closed(self)
-        _release(self._built, self._opened)
+        model.close()
 
     def __enter__(self) -> InferenceSession:
-        self._check_open()
+        self._live()
         return self
 
     def __exit__(
@@ -406,82 +397,46 @@ class InferenceSession:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """A path is pickled with the SHA-256 of the file, other models with their bytes."""
-        self._check_open()
-        self._check_unchanged()
-        source: Any
-        if _is_path(self._source):
-            source = os.path.abspath(os.fspath(self._source))
-            digest = _sha256(source)
-        else:
-            source, digest = _as_bytes(self._source), ""
-        providers = [(p.name, self._provider_settings(p.name)) for p in self._providers]
-        return _restore, (source, digest, self._options, providers, self._disabled_optimizers, self._fallback_enabled)
+        names = self.get_providers()
+        source, digest = self._source.pickled()
+        settings = {
+            "disabled_optimizers": self._disabled_optimizers,
+            "enable_fallback": self._fallback_enabled,
+            "on_provider_error": self._on_provider_error,
+        }
+        return _restore, (source, digest, self._options, [(n, self._provider_settings(n)) for n in names], settings)
 
-    def _check_open(self) -> None:
-        if self._closed:
+    def _live(self) -> LiveModel:
+        model = self._model
+        if model is None:
             raise Fail("the session is closed. Create a new InferenceSession.")
-
-    def _check_unchanged(self) -> None:
-        if _is_path(self._source) and _stamp(self._source) != self._stamp:
-            raise Fail(
-                f"the model file {os.fspath(self._source)!r} changed since the session was created. Create a new one."
-            )
+        return model
 
 
-def _has_reference(providers: Sequence[Provider]) -> bool:
-    return any(p.name == REFERENCE for p in providers)
-
-
-def _reference(env: Any) -> Provider:
+def _reference(env: SessionEnv) -> Provider:
     plugin = registry.plugin(REFERENCE)
     return plugin.create(plugin.options(), env)
 
 
-def _release(built: BuiltModel, opened: Sequence[Provider]) -> None:
-    built.runnable.close()
-    for provider in reversed(opened):
-        close_quietly(provider)
-
-
-def _is_path(source: Any) -> bool:
-    return isinstance(source, str | os.PathLike)
-
-
-def _as_bytes(source: Any) -> bytes:
-    return bytes(source) if isinstance(source, bytes | bytearray | memoryview) else bytes(source.SerializeToString())
-
-
-def _stamp(source: Any) -> str:
-    """Size and modification time of a model file: enough to notice in this process that it changed."""
-    if not _is_path(source):
-        return ""
-    try:
-        stat = Path(os.fspath(source)).stat()
-    except OSError:
-        return ""
-    return f"{stat.st_size}-{stat.st_mtime_ns}"
-
-
-def _sha256(path: str) -> str:
-    digest = hashlib.sha256()
-    with Path(path).open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+def _feed_checker(built: BuiltModel, *, strict: bool, logger: Any) -> FeedChecker:
+    return FeedChecker(
+        [(i.name, i.type) for i in built.interface.inputs],
+        [(i.name, i.type) for i in built.interface.overridable],
+        built.defaults,
+        [v.name for v in built.compiled.graph.inputs],
+        strict=strict,
+        logger=logger,
+    )
 
 
 def _restore(
-    source: Any,
+    source: str | bytes,
     digest: str,
     options: SessionOptions,
     providers: list[tuple[str, dict[str, str]]],
-    disabled: frozenset[str],
-    fallback: bool,
+    settings: dict[str, Any],
 ) -> InferenceSession:
     """Recreates a pickled session."""
-    if digest and _sha256(source) != digest:
-        raise Fail(
-            f"the model file {source!r} is not the one that the pickled session was created from: its SHA-256 differs. "
-            "Put the original file there, or create a new session."
-        )
-    return InferenceSession(source, options, providers, disabled_optimizers=disabled, enable_fallback=fallback)
+    if isinstance(source, str):
+        check_digest(source, digest)
+    return InferenceSession(source, options, providers, **settings)

@@ -109,6 +109,24 @@ def as_bool(value: Any) -> bool | None:
         return None
 
 
+def as_flag(name: str, value: Any) -> bool:
+    """A flag that may also be a number or the text of one, as ONNX Runtime takes it.
+
+    Raises:
+        InvalidArgument: a text that is no number.
+        TypeError: neither.
+    """
+    if isinstance(value, str):
+        try:
+            return int(value) == 1
+        except ValueError:
+            raise InvalidArgument(f"{name} takes a bool, got the text {value!r}") from None
+    flag = None if value is None else as_bool(value)
+    if flag is None:
+        raise TypeError(f"{name} takes a bool, got {type(value).__name__} {value!r}")
+    return flag
+
+
 def as_int(value: Any) -> int | None:
     """An integer of 32 bits, from Python, numpy or an enum; None for anything else."""
     number = value.__index__() if hasattr(value, "__index__") and not isinstance(value, type) else None

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from ort_core.errors import Fail, InvalidGraph
+from ort_core.errors import Fail, InvalidGraph, OrtError
 from ort_core.infer.custom import CustomInference, CustomRun
 from ort_core.infer.skeleton import Skeleton
 from ort_core.ir.graph import Model, Node, Value
@@ -27,16 +27,17 @@ _REWORDED = (
 _KIND = re.compile(r"\[(?:Shape|Type)InferenceError\] ?|Inference error\(s\): ?")
 
 
-def run_onnx(skeleton: Skeleton, *, strict: bool) -> onnx.ModelProto:
-    """ONNX's inference with data propagation.
+def run_onnx(skeleton: Skeleton, *, strict: bool, propagate: bool = True) -> onnx.ModelProto:
+    """ONNX's inference.
 
     Args:
         strict: raise for every contradiction; otherwise leave the types of the nodes concerned unknown.
+        propagate: evaluate shape arithmetic.
     """
     import onnx.shape_inference
 
     return onnx.shape_inference.infer_shapes(
-        skeleton.proto.SerializeToString(), check_type=strict, strict_mode=strict, data_prop=True
+        skeleton.proto.SerializeToString(), check_type=strict, strict_mode=strict, data_prop=propagate
     )
 
 
@@ -45,8 +46,8 @@ def explain_failure(
 ) -> dict[Value, ValueType]:
     """Raises for the first node whose inputs are known and do not fit; else the types that could be inferred.
 
-    ONNX's strict inference also fails on nodes whose input types are unknown, and where integers overflow while it
-    evaluates them; neither is a fault of the model.
+    ONNX's strict inference also fails on nodes whose input types are unknown, and its evaluation of shape arithmetic fails
+    on valid broadcasts and on overflow. Neither is a fault of the model.
 
     Raises:
         InvalidGraph: an operator does not take an input type.
@@ -54,19 +55,34 @@ def explain_failure(
     """
     skeleton = Skeleton(model, is_custom, named=True)
     with CustomRun(skeleton.custom, custom):
-        types = skeleton.read(run_onnx(skeleton, strict=False))
-    text = str(error)
-    with CustomRun(skeleton.custom, custom):
+        types = infer_leniently(skeleton)
         try:
-            run_onnx(skeleton, strict=True)
+            run_onnx(skeleton, strict=True, propagate=False)
         except Exception as again:
-            text = str(again)
-    lines = [line for line in text.splitlines() if line.strip()]
+            lines = [line for line in str(again).splitlines() if line.strip()]
+        else:
+            lines = []
     for line in lines:
         node, reason = _locate(line, skeleton.nodes)
-        if "data propagation" not in reason and (node is None or _inputs_known(node, types)):
+        if node is None or _inputs_known(node, types):
             raise _exception(node, reason, types) from error
     return types
+
+
+def infer_leniently(skeleton: Skeleton) -> dict[Value, ValueType]:
+    """The types that can be told; nodes that contradict themselves get none.
+
+    Raises:
+        InvalidGraph: ONNX cannot work on the model at all.
+    """
+    try:
+        return skeleton.read(run_onnx(skeleton, strict=False))
+    except OrtError:
+        raise
+    except Exception as error:
+        raise InvalidGraph(
+            f"type and shape inference failed: {str(error).strip().rstrip('.')}. Check the model with onnx.checker."
+        ) from error
 
 
 def _locate(line: str, nodes: list[Node]) -> tuple[Node | None, str]:

@@ -9,9 +9,9 @@ from dataclasses import replace
 from ort_core.errors import InvalidGraph
 from ort_core.infer.check import check_nodes, is_onnx_operator
 from ort_core.infer.custom import CustomInference, CustomRun
-from ort_core.infer.failures import explain_failure, run_onnx
+from ort_core.infer.failures import explain_failure, infer_leniently, run_onnx
 from ort_core.infer.skeleton import Skeleton, without_shapes
-from ort_core.ir.graph import Graph, Model, Node, Value
+from ort_core.ir.graph import Function, Graph, Model, Node, Value
 from ort_core.ir.shapes import Dim, compatible, merge_shapes
 from ort_core.ir.types import TensorType, ValueType, describe
 
@@ -21,7 +21,7 @@ MADE_UP = "unk__"
 """How the names begin that ONNX's inference gives to unknown sizes; equal names stand for equal sizes."""
 
 
-def infer_types(model: Model, custom: CustomInference | None = None, *, declared: bool = True) -> bool:
+def infer_types(model: Model, custom: CustomInference | None = None, *, declared: bool | None = None) -> bool:
     """Infers the types of all values of the main graph and its subgraphs, by `onnx.shape_inference` with data propagation.
 
     Sizes that the file declares for node outputs are not kept unless inference confirms them, since nothing checks them
@@ -31,8 +31,9 @@ def infer_types(model: Model, custom: CustomInference | None = None, *, declared
 
     Args:
         custom: inference functions by domain and operator.
-        declared: whether the types of node outputs are what the file declares, to be checked; False in later calls,
-            when they were inferred already and can only become more precise.
+        declared: whether the types of node outputs are what the file declares; then the model is checked. Otherwise they
+            were inferred before, can only become more precise, and contradictions leave shapes unknown. By
+            default True in the first call for a model.
 
     Returns:
         Whether any type became known or more precise.
@@ -42,12 +43,14 @@ def infer_types(model: Model, custom: CustomInference | None = None, *, declared
         Fail: types or shapes of a node contradict each other.
     """
     custom = custom or {}
-    functions = {key[:2] for key in model.functions}
+    functions = {f.key[:2] for f in model.functions.values() if not _takes_equation(f)}
 
     def is_custom(node: Node) -> bool:
         key = (node.domain, node.op_type)
         return key not in functions and not is_onnx_operator(node.op_type, node.domain)
 
+    if declared is None:
+        declared = model.graph.declared_outputs is None
     before = {value: value.type for value in _computed_values(model)}
     if declared:
         if model.graph.declared_outputs is None:
@@ -57,7 +60,7 @@ def infer_types(model: Model, custom: CustomInference | None = None, *, declared
             keep = value.producer is not None and is_custom(value.producer)
             value.type = _unconfirmed(type_) if keep else None
     try:
-        found = _infer(model, is_custom, custom)
+        found = _infer(model, is_custom, custom, check=declared)
     except BaseException:
         for value, type_ in before.items():
             value.type = type_
@@ -100,18 +103,22 @@ def _output_type(name: str, declared: ValueType | None, inferred: ValueType | No
     return replace(declared, shape=tuple(d if compatible((d,), (i,)) else None for d, i in pairs))
 
 
-def _infer(model: Model, is_custom: Callable[[Node], bool], custom: CustomInference) -> dict[Value, ValueType]:
+def _infer(
+    model: Model, is_custom: Callable[[Node], bool], custom: CustomInference, *, check: bool
+) -> dict[Value, ValueType]:
     skeleton = Skeleton(model, is_custom)
     run = CustomRun(skeleton.custom, custom)
-    try:
-        with run:
+    with run:
+        try:
             found = skeleton.read(run_onnx(skeleton, strict=True))
-    except InvalidGraph:
-        raise
-    except Exception as error:
-        if run.error is not None:
-            raise run.error from None
-        found = explain_failure(model, is_custom, custom, error)
+        except Exception as error:
+            if run.error is not None:
+                raise run.error from None
+            if check:
+                found = explain_failure(model, is_custom, custom, error)
+            else:
+                logger.debug("inference falls back to what it can tell: %s", error)
+                found = infer_leniently(skeleton)
     if run.error is not None:
         raise run.error
     return found
@@ -125,6 +132,13 @@ def _computed_values(model: Model) -> Iterator[Value]:
             for value in node.outputs:
                 if value is not None:
                     yield value
+
+
+def _takes_equation(function: Function) -> bool:
+    """Whether an Einsum in the body takes its equation from the call, where nobody has checked it."""
+    return any(
+        node.op_type == "Einsum" and any(a.ref for a in node.attributes.values()) for node in function.graph.walk()
+    )
 
 
 def _unconfirmed(type_: ValueType | None) -> ValueType | None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ort_core.errors import InvalidGraph
+from ort_core.ir.order import stable_topological_order
 from ort_core.ir.types import ElementType, TensorType, ValueType, describe
 
 if TYPE_CHECKING:
@@ -373,7 +374,7 @@ class Graph:
         needs = {node: {d for d in self._dependencies(node) if d in position} for node in self._nodes}
         if all(position[d] < position[node] for node, deps in needs.items() for d in deps):
             return
-        self._nodes = dict.fromkeys(_stable_topological_order(position, needs))
+        self._nodes = dict.fromkeys(stable_topological_order(position, needs))
 
     def _dependencies(self, node: Node) -> Iterator[Node]:
         for value in node.inputs:
@@ -437,33 +438,6 @@ class _NameTable(set[str]):
     def __init__(self) -> None:
         super().__init__()
         self.counters: dict[str, int] = {}
-
-
-def _stable_topological_order(position: dict[Node, int], needs: dict[Node, set[Node]]) -> list[Node]:
-    import heapq
-
-    users: dict[Node, list[Node]] = {}
-    for node, deps in needs.items():
-        for dep in deps:
-            users.setdefault(dep, []).append(node)
-    missing = {node: len(deps) for node, deps in needs.items()}
-    ready = [position[node] for node, count in missing.items() if count == 0]
-    by_position = list(position)
-    order: list[Node] = []
-    while ready:
-        node = by_position[heapq.heappop(ready)]
-        order.append(node)
-        for user in users.get(node, ()):
-            missing[user] -= 1
-            if missing[user] == 0:
-                heapq.heappush(ready, position[user])
-    if len(order) != len(position):
-        stuck = [n for n in position if missing[n]]
-        raise InvalidGraph(
-            f"the graph has a cycle through {', '.join(map(str, stuck[:4]))}. ONNX graphs must be acyclic; "
-            "use a Loop for iteration."
-        )
-    return order
 
 
 def captures(node: Node) -> tuple[Value, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -30,11 +30,13 @@ class PassContext:
         evaluate: computes a node on constant inputs (None for absent ones), or returns None when it cannot.
         max_fold_bytes: no constant larger than this is made by folding, except by moving an existing one.
         opsets: domain to version, after normalisation.
+        memo: what passes keep for each other; cleared before and after a run.
     """
 
     evaluate: Callable[[Node, Sequence[np.ndarray | None]], Sequence[np.ndarray] | None]
     max_fold_bytes: int = 1 << 20
     opsets: Mapping[str, int] = field(default_factory=dict)
+    memo: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
 
 class Pass(Protocol):

@@ -27,11 +27,12 @@ from ort_core.errors import Fail, InvalidArgument, InvalidGraph, NoSuchFile
 from ort_core.ir.proto_tensors import STRIP_BYTES
 from ort_core.ir.proto_types import read_entries
 from ort_core.ir.tensors import ArrayWeight, WeightRef, packed_size_bytes
-from ort_core.ir.types import ElementType
+from ort_core.ir.types import ElementType, TensorType, describe
 from ort_core.load.source import BufferSource, ByteSource, FileSource
 from ort_core.load.weights import StoredWeight
 
 if TYPE_CHECKING:
+    import numpy as np
     import onnx
 
 _DRIVE = re.compile(r"^[A-Za-z]:[\\/]" if os.name != "nt" else r"^[^\\/]*:")
@@ -45,6 +46,7 @@ class ExternalData:
         model_path: the model's file, if it has one.
         root: the folder that locations are relative to, in place of the model's folder.
         files: buffers by location, which are preferred to files.
+        initializers: arrays by the name of the tensor, which are preferred to both.
     """
 
     def __init__(
@@ -52,11 +54,14 @@ class ExternalData:
         model_path: str | None = None,
         root: str | os.PathLike[str] | None = None,
         files: Mapping[str, Any] | None = None,
+        initializers: Mapping[str, np.ndarray] | None = None,
     ) -> None:
         self._model_path = model_path
         self._root = os.path.abspath(root) if root is not None else None
         self._files = {_normal(os.fspath(k)): v for k, v in (files or {}).items()}
         self._sources: dict[str, ByteSource] = {}
+        self._initializers = dict(initializers or {})
+        self._used: set[str] = set()
         if self._root is not None and not os.path.isdir(self._root):
             raise NoSuchFile(f"the folder for external data, '{self._root}', does not exist. Check the path.")
 
@@ -65,10 +70,12 @@ class ExternalData:
 
         Raises:
             InvalidGraph: location, offset or length are malformed or do not fit the tensor.
-            InvalidArgument: the location may not be read.
+            InvalidArgument: the location may not be read, or an array given for the tensor does not fit it.
             NoSuchFile: the file does not exist.
             Fail: it is no regular file, or cannot be read.
         """
+        if proto.name in self._initializers:
+            return self._given(proto.name, element, shape, where)
         entries = read_entries(proto.external_data)
         if element is ElementType.STRING:
             raise InvalidGraph(f"{where}: strings cannot be external data. Store them in the model.")
@@ -89,6 +96,21 @@ class ExternalData:
             )
         weight = StoredWeight(source, offset, element, shape)
         return ArrayWeight(weight.array(), element) if expected <= STRIP_BYTES else weight
+
+    def unused_initializers(self) -> list[str]:
+        """The names among `initializers` that no external tensor has."""
+        return sorted(self._initializers.keys() - self._used)
+
+    def _given(self, name: str, element: ElementType, shape: tuple[int, ...], where: str) -> WeightRef:
+        self._used.add(name)
+        weight = ArrayWeight(self._initializers[name])
+        given, wanted = TensorType(weight.element, weight.shape), TensorType(element, shape)
+        if given != wanted:
+            raise InvalidArgument(
+                f"{where}: the value given with SessionOptions.add_external_initializers is {describe(given)}, the model has "
+                f"{describe(wanted)}. Give a value of that type and shape."
+            )
+        return weight
 
     def _source(self, location: str, where: str) -> ByteSource:
         key = _normal(location)

@@ -19,6 +19,7 @@ from ort_core.load.weights import StoredWeight, VarintWeight
 from ort_core.load.wire import Span, walk
 
 if TYPE_CHECKING:
+    import numpy as np
     import onnx
 
 
@@ -27,6 +28,7 @@ def load_model(
     *,
     external_root: str | os.PathLike[str] | None = None,
     external_files: Mapping[str, Any] | None = None,
+    external_initializers: Mapping[str, np.ndarray] | None = None,
 ) -> Model:
     """Loads a model as the file declares it; its opsets stay as they are.
 
@@ -36,6 +38,7 @@ def load_model(
         source: a path (every `str` is one), the bytes of a model, or a message.
         external_root: the folder of external data, in place of the model's own folder.
         external_files: buffers that stand for external data files, by location.
+        external_initializers: the contents of initializers that are external data, by name, in place of their files.
 
     Raises:
         NoSuchFile: the model or a data file does not exist.
@@ -67,8 +70,15 @@ def load_model(
             "onnx.ModelProto."
         )
     _check_versions(proto, name)
-    external = ExternalData(model_path or None, external_root, external_files)
-    return from_proto(proto, weights, external=external.weight)
+    external = ExternalData(model_path or None, external_root, external_files, external_initializers)
+    model = from_proto(proto, weights, external=external.weight)
+    if unknown := external.unused_initializers():
+        raise InvalidArgument(
+            f"SessionOptions.add_external_initializers names '{unknown[0]}', which is no external initializer of {name}. Those "
+            f"that were replaced: {', '.join(sorted({*(external_initializers or ())} - {*unknown})) or 'none'}. Use "
+            "add_initializer for initializers inside the model."
+        )
+    return model
 
 
 def _head(source: ByteSource) -> bytes:

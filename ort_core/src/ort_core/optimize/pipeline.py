@@ -109,10 +109,12 @@ def run_passes(model: Model, passes: Sequence[Pass], ctx: PassContext) -> bool:
     debug = os.environ.get("ORT_CORE_DEBUG") == "1"
     version = 0
     clean: dict[tuple[str, Graph], int] = {}
+    ctx.memo.clear()
     for _ in range(MAX_ROUNDS):
         before = version
+        graphs = tuple(model.graphs())
         for item in passes:
-            for graph in tuple(model.graphs()):
+            for graph in graphs:
                 key = (item.name, graph)
                 if clean.get(key) == version:
                     continue
@@ -124,6 +126,7 @@ def run_passes(model: Model, passes: Sequence[Pass], ctx: PassContext) -> bool:
                     clean[key] = version
         if version == before:
             break
+    ctx.memo.clear()
     return version > 0
 
 

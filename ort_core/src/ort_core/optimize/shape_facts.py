@@ -7,7 +7,7 @@ equal in every run: a symbol is one dimension of one value. Facts stay true whil
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -96,11 +96,16 @@ def _from_type(value: Value) -> Terms | None:
 
 def _confirmed(value: Value, shape: Sequence[Term | None]) -> Terms:
     """The shape with sizes from the type, which ONNX inferred, where the rule has a symbol or nothing."""
-    typed = dimensions(value, len(shape))
-    return tuple(
-        t if s is None or (isinstance(t, int) and not isinstance(s, int)) else s
-        for s, t in zip(shape, typed, strict=True)
-    )
+    typed = value.shape
+    if typed is None or len(typed) != len(shape):
+        typed = (None,) * len(shape)
+    out: list[Term] = []
+    for axis, (term, dim) in enumerate(zip(shape, typed, strict=True)):
+        if isinstance(dim, int) and not isinstance(term, int):
+            out.append(dim)
+        else:
+            out.append(Symbol(DIMENSION, value, axis) if term is None else term)
+    return tuple(out)
 
 
 def _constant_elements(value: Value) -> Terms | None:
@@ -113,15 +118,13 @@ def _constant_elements(value: Value) -> Terms | None:
     return items
 
 
-class LazyFacts:
-    """The facts of a graph, computed when first asked for."""
+def facts_of(graph: Graph, memo: dict[Any, Any]) -> ShapeFacts:
+    """The facts of a graph that `memo` holds, or new ones; older facts lack values that were made since."""
+    facts: ShapeFacts | None = memo.get((ShapeFacts, graph))
+    return new_facts(graph, memo) if facts is None else facts
 
-    def __init__(self, graph: Graph) -> None:
-        self._graph = graph
-        self._facts: ShapeFacts | None = None
 
-    def get(self) -> ShapeFacts:
-        """The facts."""
-        if self._facts is None:
-            self._facts = ShapeFacts(self._graph)
-        return self._facts
+def new_facts(graph: Graph, memo: dict[Any, Any]) -> ShapeFacts:
+    """The facts of a graph as it is now, which `memo` keeps."""
+    facts = memo[ShapeFacts, graph] = ShapeFacts(graph)
+    return facts

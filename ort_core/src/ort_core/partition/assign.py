@@ -30,6 +30,9 @@ def assign(
         fallback: takes what is left when the providers and the functions are exhausted.
         retype: infers types again after functions were expanded.
 
+    Returns:
+        An assignment that is complete unless it has failures: then assign again without those providers.
+
     Raises:
         NotImplemented: a node is left that nobody runs.
     """
@@ -37,6 +40,8 @@ def assign(
     for asked in ([*providers], [*providers, fallback] if fallback is not None else []):
         for _ in range(MAX_EXPANSIONS):
             offer(model.graph, asked, model.opset_imports, result)
+            if result.failures:
+                return result
             if not _expand_functions(model, result):
                 break
             retype(model)

@@ -58,8 +58,9 @@ def offer(graph: Graph, providers: Sequence[Provider], opsets: Mapping[str, int]
             return
         try:
             answers = list(provider.claim(GraphView(nodes, graph, opsets)))
+            open_nodes = set(nodes)
             for answer in answers:
-                _accept(answer, provider, set(nodes), result)
+                _accept(answer, provider, open_nodes, result)
         except Exception as error:
             failure = EPFail(f"{provider.name} failed while claiming nodes: {type(error).__name__}: {error}")
             failure.__cause__ = error
@@ -75,21 +76,27 @@ def withdraw(provider: Provider, result: Assignment) -> None:
 
 def _accept(answer: Claim | Decline, provider: Provider, offered: set[Node], result: Assignment) -> None:
     if isinstance(answer, Decline):
-        result.decline(answer.node, provider.name, answer.reason)
+        if answer.node in offered:
+            result.decline(answer.node, provider.name, answer.reason)
         return
-    if stray := [n for n in answer.nodes if n not in offered]:
-        raise EPFail(
-            f"{provider.name} claimed {stray[0]}, which it was not offered. Claim only nodes of GraphView.nodes, each once."
-        )
+    if not isinstance(answer, Claim):
+        raise EPFail(f"{provider.name} answered with {type(answer).__name__}, expected Claim or Decline")
+    kept = []
     for node in answer.nodes:
+        if node not in offered:
+            raise EPFail(
+                f"{provider.name} claimed {node}, which it was not offered or has claimed before. Claim only nodes of "
+                "GraphView.nodes, each once."
+            )
+        offered.remove(node)
         reason = _body_reason(node, provider, result)
-        if reason is not None:
+        if reason is None:
+            kept.append(node)
+        else:
             result.decline(node, provider.name, reason)
-    kept = tuple(n for n in answer.nodes if _body_reason(n, provider, result) is None)
-    claim = answer if len(kept) == len(answer.nodes) else Claim(kept, answer.meta)
+    claim = answer if len(kept) == len(answer.nodes) else Claim(tuple(kept), answer.meta)
     for node in kept:
         result.claims[node] = (provider, claim)
-        offered.discard(node)
 
 
 def _body_reason(node: Node, provider: Provider, result: Assignment) -> str | None:

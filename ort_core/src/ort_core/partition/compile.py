@@ -90,7 +90,10 @@ def _compile(item: Cut, settings: CompileSettings) -> CompiledPartition:
     provider = item.provider
     try:
         settings.run_passes(item.partition, provider)
-        executable = provider.compile(item.partition, settings.context)
+        _check_interface(item)
+        executable: object = provider.compile(item.partition, settings.context)
+        if not isinstance(executable, Executable):
+            raise EPFail(f"compile() returned {type(executable).__name__}, expected an Executable")
     except ModelLoadCanceled:
         raise
     except Exception as error:
@@ -101,3 +104,14 @@ def _compile(item: Cut, settings: CompileSettings) -> CompiledPartition:
         ) from error
     release_weights(item.partition.graph)
     return CompiledPartition(item.partition.name, provider, executable, item.inputs, item.outputs, item.nodes)
+
+
+def _check_interface(item: Cut) -> None:
+    """Raises EPFail if passes of the provider changed what the partition receives or returns."""
+    graph = item.partition.graph
+    got, expected = (len(graph.inputs), len(graph.outputs)), (len(item.inputs), len(item.outputs))
+    if got != expected:
+        raise EPFail(
+            f"the provider's passes left {got[0]} inputs and {got[1]} outputs, expected {expected[0]} and {expected[1]}. A "
+            "pass may rewrite what is between them only."
+        )

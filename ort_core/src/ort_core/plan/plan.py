@@ -20,7 +20,7 @@ class RunStep:
     """Runs a partition.
 
     Attributes:
-        types, dtypes: of each output as inferred, to check results; a dtype is None for what is not a dense tensor.
+        types, dtypes: of each output as inferred, to check results; a dtype is None for what is not a dense host tensor.
         wanted: whether anything uses an output.
         dying: slots that nothing reads after this step.
         donatable: for each input, whether its memory may be reused if nothing else refers to it.

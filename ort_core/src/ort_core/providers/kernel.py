@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
-from ort_core.ir.graph import Node
+from ort_core.ir.graph import AttributeKind, Node, Value
 from ort_core.ir.types import ElementType, TensorType
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ SIGNED = frozenset({ElementType.INT8, ElementType.INT16, ElementType.INT32, Elem
 UNSIGNED = frozenset({ElementType.UINT8, ElementType.UINT16, ElementType.UINT32, ElementType.UINT64})
 INTEGERS = SIGNED | UNSIGNED
 NUMBERS = FLOATS | INTEGERS
+_ANY = frozenset(ElementType)
 
 
 class KernelContext(Protocol):
@@ -82,8 +83,9 @@ class KernelSpec:
 
     def decline_reason(self, node: Node, schema: Any) -> str | None:
         """Why the kernel cannot run `node`, or None if it can; `schema` is the operator's ONNX schema, if it has one."""
-        if len(node.inputs) < self.min_inputs or (self.max_inputs is not None and len(node.inputs) > self.max_inputs):
-            return f"kernel takes {self._arity()} inputs, the node has {len(node.inputs)}"
+        count = len(present_inputs(node))
+        if len(node.inputs) < self.min_inputs or (self.max_inputs is not None and count > self.max_inputs):
+            return f"kernel takes {self._arity()} inputs, the node has {count}"
         absent = [p for p, v in zip(self.parameters, node.inputs[: self.min_inputs], strict=False) if v is None]
         if absent:
             return f"kernel needs the optional input '{absent[0]}'"
@@ -103,21 +105,31 @@ class KernelSpec:
     def _type_reason(self, node: Node, schema: Any) -> str | None:
         if not self.types:
             return None
+        inputs, outputs = _constraints(schema) if schema is not None else ((), ())
+        if schema is not None and (strange := self.types.keys() - {*inputs, *outputs, *self.parameters}):
+            raise TypeError(
+                f"kernel {self.implementation.__qualname__} names the type '{min(strange)}', but {node.label} has the "
+                f"constraints {', '.join(dict.fromkeys(inputs + outputs))} and the kernel the parameters "
+                f"{', '.join(self.parameters)}"
+            )
         for index, value in enumerate(node.inputs):
-            if value is None:
+            names = (_repeating(inputs, index), _repeating(self.parameters, index))
+            name = next((n for n in names if n in self.types), None)
+            if value is None or name is None:
                 continue
-            constraint = _constraint_of(schema, index) if schema is not None else ""
-            parameter = self.parameters[min(index, len(self.parameters) - 1)] if self.parameters else ""
-            allowed = self.types.get(constraint) or self.types.get(parameter)
-            if allowed is None:
-                continue
-            name = constraint if constraint in self.types else parameter
             if not isinstance(value.type, TensorType):
                 return f"type of input '{value.name}' ({name}) is not known"
-            if value.type.element not in allowed:
-                have = ", ".join(sorted(t.onnx_name for t in allowed))
-                return f"got {name}={value.type.element.onnx_name}, have {{{have}}}"
+            if value.type.element not in self.types[name]:
+                return self._got(name, value.type.element)
+        for index, value in enumerate(node.outputs):
+            name = _repeating(outputs, index)
+            if value is not None and value.element is not None and value.element not in self.types.get(name, _ANY):
+                return self._got(name, value.element)
         return None
+
+    def _got(self, name: str, element: ElementType) -> str:
+        have = ", ".join(sorted(t.onnx_name for t in self.types[name]))
+        return f"got {name}={element.onnx_name}, have {{{have}}}"
 
     def bind(self, node: Node, ctx: CompileContext) -> BoundKernel:
         """The kernel with the attributes of `node`."""
@@ -139,9 +151,11 @@ def kernel(
         types: element types that it takes, by the operator's type constraint or by parameter name; others are declined.
     """
 
+    domain = "" if domain == "ai.onnx" else domain
+
     def decorate(implementation: F) -> F:
         spec = _make_spec(implementation, op_type, domain, {k: frozenset(v) for k, v in (types or {}).items()})
-        implementation.__ort_kernels__ = (*getattr(implementation, "__ort_kernels__", ()), spec)  # type: ignore[attr-defined]
+        implementation.__ort_kernels__ = (*_declared(implementation), spec)  # type: ignore[attr-defined]
         return implementation
 
     return decorate
@@ -156,7 +170,7 @@ def collect_kernels(sources: Iterable[ModuleType]) -> dict[tuple[str, str], Kern
     found: dict[tuple[str, str], KernelSpec] = {}
     for module in _modules(sources):
         for item in list(vars(module).values()):
-            for spec in getattr(item, "__ort_kernels__", ()) if callable(item) else ():
+            for spec in _declared(item) if callable(item) else ():
                 known = found.setdefault((spec.domain, spec.op_type), spec)
                 if known is not spec:
                     raise ValueError(
@@ -207,13 +221,35 @@ def _make_spec(
     )
 
 
-def _constraint_of(schema: Any, index: int) -> str:
-    """The type constraint of input `index`; the last formal input repeats when it is variadic."""
-    formals = schema.inputs
-    return formals[min(index, len(formals) - 1)].type_str if formals else ""
+def _declared(implementation: Any) -> tuple[KernelSpec, ...]:
+    """The kernels that the object itself declares, not what a base class or a proxy answers."""
+    found: tuple[KernelSpec, ...] = getattr(implementation, "__dict__", {}).get("__ort_kernels__", ())
+    return found
+
+
+@functools.cache
+def _constraints(schema: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The type constraints of the formal inputs and outputs."""
+    return tuple(i.type_str for i in schema.inputs), tuple(o.type_str for o in schema.outputs)
+
+
+def _repeating(names: tuple[str, ...], index: int) -> str:
+    """The name at `index`; the last one stands for all that follow, as a variadic one does."""
+    return names[min(index, len(names) - 1)] if names else ""
+
+
+def present_inputs(node: Node) -> tuple[Value | None, ...]:
+    """The inputs without absent ones at the end."""
+    inputs = node.inputs
+    count = len(inputs)
+    while count and inputs[count - 1] is None:
+        count -= 1
+    return inputs[:count]
 
 
 def _python_value(node: Node, name: str) -> Any:
     """An attribute as a kernel gets it: tensors as arrays, lists as tuples, strings decoded."""
     value = node.attr(name)
+    if node.attributes[name].kind is AttributeKind.TENSORS:
+        return tuple(item.array() for item in value)
     return value.array() if hasattr(value, "array") else value

@@ -12,7 +12,7 @@ from ort_core.errors import RuntimeException
 from ort_core.ir.types import ElementType
 from ort_core.memory.registry import runtime_for
 from ort_core.plan.plan import CopyStep
-from ort_core.run.state import RunState, new_tensor
+from ort_core.run.state import RunState, check_fits, new_tensor, wait_in_order
 from ort_core.values import DeviceTensor, RuntimeValue, device_of
 
 
@@ -21,8 +21,10 @@ def run_copies(step: CopyStep, slots: list[Any], state: RunState, bound: Mapping
     moved = False
     for source_slot, target_slot in zip(step.inputs, step.outputs, strict=True):
         value = slots[source_slot]
-        target = bound.get(target_slot) if bound else None
-        slots[target_slot] = copy_to(value, step.target, state, target)
+        target = bound.get(target_slot)
+        if target is not None and isinstance(value, np.ndarray | DeviceTensor):
+            check_fits(target.buffer, element_of(value), value.shape, target.name)
+        slots[target_slot] = copy_to(value, step.target, state, None if target is None else target.buffer)
         moved = moved or slots[target_slot] is not value
     if moved and step.target.is_host:
         stream = state.stream(step.source)

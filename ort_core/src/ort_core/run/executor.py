@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ort_core.errors import OrtError, RuntimeException
+from ort_core.errors import EPFail, OrtError, RuntimeException
 from ort_core.ir.types import describe
 from ort_core.plan.plan import CopyStep, ExecutionPlan, RunStep
 from ort_core.run import control_flow
@@ -64,6 +64,9 @@ def _run_partition(step: RunStep, slots: list[Any], state: RunState, bound: Mapp
     started = profiler.now() if profiler is not None else 0
     try:
         results = step.executable.run(context, arguments)
+    except EPFail as error:
+        error.provider = error.provider or step.provider
+        raise
     except OrtError:
         raise
     except Exception as error:

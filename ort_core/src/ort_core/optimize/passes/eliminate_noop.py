@@ -6,6 +6,7 @@ Pow drop 1. A signalling NaN stays signalling, where the operator would have mad
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
@@ -15,11 +16,12 @@ from ort_core.ir.graph import Graph, Node, Value
 from ort_core.ir.passes import Level, PassContext, graph_pass
 from ort_core.ir.rewrite import constant_array, replace_node
 from ort_core.optimize.determinism import is_inference_dropout
-from ort_core.optimize.shape_facts import LazyFacts, ShapeFacts
+from ort_core.optimize.shape_facts import ShapeFacts, facts_of
 from ort_core.optimize.shape_rules import broadcast, resolve_reshape, sliced_axes
 
 _MAX_BYTES = 1 << 10
 
+LazyFacts: TypeAlias = Callable[[], ShapeFacts]
 Rule: TypeAlias = Callable[[LazyFacts, Node], "Value | None"]
 
 
@@ -27,7 +29,7 @@ Rule: TypeAlias = Callable[[LazyFacts, Node], "Value | None"]
 def eliminate_noop(graph: Graph, ctx: PassContext) -> bool:
     """Replaces the output of an operator without effect by the input that it equals."""
     changed = False
-    facts = LazyFacts(graph)
+    facts = functools.partial(facts_of, graph, ctx.memo)
     for node in graph.nodes:
         rule = _RULES.get(node.op_type)
         if rule is None or node.domain or any(a.ref for a in node.attributes.values()):
@@ -60,7 +62,7 @@ def _dropout(facts: LazyFacts, node: Node) -> Value | None:
 def _transpose(facts: LazyFacts, node: Node) -> Value | None:
     permutation = node.attr("perm")
     if permutation is None:
-        rank = facts.get().rank(node.inputs[0])
+        rank = facts().rank(node.inputs[0])
         return node.inputs[0] if rank is not None and rank < 2 else None
     return node.inputs[0] if list(permutation) == list(range(len(permutation))) else None
 
@@ -78,7 +80,7 @@ def _clip(facts: LazyFacts, node: Node) -> Value | None:
 
 
 def _reshape(facts: LazyFacts, node: Node) -> Value | None:
-    known, output = facts.get(), node.outputs[0]
+    known, output = facts(), node.outputs[0]
     shape, target = known.shape(node.inputs[0]), known.elements(node.inputs[1])
     if shape is None or target is None or output is None or len(shape) != len(target):
         return None
@@ -87,12 +89,12 @@ def _reshape(facts: LazyFacts, node: Node) -> Value | None:
 
 
 def _flatten(facts: LazyFacts, node: Node) -> Value | None:
-    rank = facts.get().rank(node.inputs[0])
+    rank = facts().rank(node.inputs[0])
     return node.inputs[0] if rank == 2 and node.attr("axis", 1) in (1, -1) else None
 
 
 def _expand(facts: LazyFacts, node: Node) -> Value | None:
-    known = facts.get()
+    known = facts()
     shape = known.shape(node.inputs[0])
     if shape is None:
         return None
@@ -101,17 +103,17 @@ def _expand(facts: LazyFacts, node: Node) -> Value | None:
 
 
 def _tile(facts: LazyFacts, node: Node) -> Value | None:
-    repeats = facts.get().integers(node.inputs[1])
+    repeats = facts().integers(node.inputs[1])
     return node.inputs[0] if repeats is not None and all(r == 1 for r in repeats) else None
 
 
 def _slice(facts: LazyFacts, node: Node) -> Value | None:
-    axes = sliced_axes(facts.get(), node)
+    axes = sliced_axes(facts(), node)
     return node.inputs[0] if axes is not None and all(axes.values()) else None
 
 
 def _pad(facts: LazyFacts, node: Node) -> Value | None:
-    pads = facts.get().integers(node.inputs[1])
+    pads = facts().integers(node.inputs[1])
     return node.inputs[0] if pads is not None and not any(pads) else None
 
 
@@ -122,7 +124,7 @@ def _neutral(either_side: bool, is_neutral: Callable[[np.ndarray], bool]) -> Rul
             other = node.inputs[1 - index]
             if array is None or other is None or array.dtype == object or not is_neutral(array):
                 continue
-            if array.ndim == 0 or _keeps_shape(facts.get(), array.shape, other):
+            if array.ndim == 0 or _keeps_shape(facts(), array.shape, other):
                 return other
         return None
 

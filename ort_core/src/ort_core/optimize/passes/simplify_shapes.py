@@ -12,19 +12,16 @@ from ort_core.ir.rewrite import add_constant, make_constant, replace_uses
 from ort_core.ir.tensors import ArrayWeight
 from ort_core.ir.types import ElementType
 from ort_core.optimize.element_rules import ELEMENT_RULES
-from ort_core.optimize.shape_facts import ShapeFacts, Terms
+from ort_core.optimize.shape_facts import ShapeFacts, Terms, new_facts
 from ort_core.optimize.terms import DIMENSION, Symbol, monomial
 
-_SOURCES = frozenset({"Shape", "Size", "Reshape"})
 _DTYPES = {ElementType.INT64: np.int64, ElementType.BOOL: np.bool_}
 
 
 @graph_pass(Level.BASIC, order=25)
 def simplify_shapes(graph: Graph, ctx: PassContext) -> bool:
     """Makes known sizes constants, equal sizes one value, and the target of a Reshape constant where 0 and -1 can say it."""
-    if not any(node.op_type in _SOURCES and not node.domain for node in graph.nodes):
-        return False
-    facts = ShapeFacts(graph)
+    facts = new_facts(graph, ctx.memo)
     changed = False
     seen: dict[Hashable, Value] = {}
     for node in graph.nodes:

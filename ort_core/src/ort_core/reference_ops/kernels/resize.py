@@ -9,7 +9,7 @@ import numpy as np
 
 from ort_core.ir.graph import Node
 from ort_core.providers.kernel import kernel
-from ort_core.reference_ops.kernels.numerics import axis_index, cast
+from ort_core.reference_ops.kernels.numerics import axis_index, cast, widen
 
 _NEAREST: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "round_prefer_floor": lambda x: np.ceil(x - 0.5),
@@ -148,7 +148,8 @@ class Resize:
             weights = weights / np.where(total == 0, 1, total)
         index = np.clip(index, 0, axis.size - 1)
         shape = (-1, *(1,) * (x.ndim - axis.axis - 1))
-        y = np.zeros((*x.shape[: axis.axis], axis.out, *x.shape[axis.axis + 1 :]))
+        wide = np.result_type(widen(x).dtype, np.float64)
+        y = np.zeros((*x.shape[: axis.axis], axis.out, *x.shape[axis.axis + 1 :]), wide)
         for tap in range(len(offsets)):
             y += np.take(x, index[:, tap], axis=axis.axis) * weights[:, tap].reshape(shape)
         return y

@@ -10,7 +10,7 @@ import numpy as np
 from ort_core.ir.graph import Node
 from ort_core.ir.types import ElementType
 from ort_core.providers.kernel import kernel
-from ort_core.reference_ops.kernels.numerics import cast
+from ort_core.reference_ops.kernels.numerics import cast, widen
 
 
 @kernel("Add")
@@ -74,11 +74,6 @@ def reshape(data: np.ndarray, target: np.ndarray, *, allowzero: int = 0) -> np.n
     dims = target.tolist()
     if not allowzero:
         dims = [data.shape[i] if d == 0 else d for i, d in enumerate(dims)]
-    if -1 in dims and 0 in dims:
-        known = [d for d in dims if d != -1]
-        if len(known) != len(dims) - 1 or data.size or allowzero:
-            raise ValueError(f"cannot infer the -1 of {target.tolist()} for shape {data.shape}")
-        dims = [0 if d == -1 else d for d in dims]
     return data.reshape(dims)
 
 
@@ -131,6 +126,13 @@ def _is_plain(dtype: np.dtype) -> bool:
     return dtype.isbuiltin == 1 and dtype.kind in "biuf"
 
 
+def _as_plain(x: np.ndarray) -> np.ndarray:
+    """`x` with ml_dtypes elements as the numpy type that holds them exactly: the narrow types do not convert to each other."""
+    if x.dtype.isbuiltin == 1:
+        return x
+    return widen(x) if "float" in x.dtype.name else x.astype(np.int8)
+
+
 @kernel("Cast")
 class Cast:
     """Y = X converted to the type `to`. Source: ONNX Cast."""
@@ -142,6 +144,7 @@ class Cast:
 
     def run(self, x: np.ndarray) -> np.ndarray:
         """Converts the tensor."""
+        x = _as_plain(x)
         if _is_plain(x.dtype) and _is_plain(self._dtype):
             return x.astype(self._dtype)
         if self._convert is None:

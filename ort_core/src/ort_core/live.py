@@ -1,0 +1,133 @@
+"""A built model with the providers that run it, from its creation until nothing uses it any more."""
+
+from __future__ import annotations
+
+import os
+import weakref
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, TypeAlias
+
+from ort_core.errors import Fail, InvalidArgument
+from ort_core.options import RunOptions
+from ort_core.providers.selection import Selection, close_quietly
+from ort_core.run.runnable import ResultRequest, RunSettings
+
+if TYPE_CHECKING:
+    from ort_core.build import BuiltModel
+    from ort_core.feeds import FeedChecker
+    from ort_core.providers.spec import Provider
+    from ort_core.run.profiler import Profiler
+    from ort_core.run.runnable import Runnable
+    from ort_core.values import RuntimeValue
+
+Requests: TypeAlias = tuple[ResultRequest, ...]
+
+
+class LiveModel:
+    """Runs a model. Closing waits for nobody: the last run in progress closes the providers when it ends. A model that is
+    dropped without being closed is closed then.
+
+    Attributes:
+        providers: in use, in priority order.
+        selection: how they were chosen.
+    """
+
+    def __init__(
+        self,
+        built: BuiltModel,
+        selection: Selection,
+        providers: Sequence[Provider],
+        opened: Sequence[Provider],
+        feeds: FeedChecker,
+    ) -> None:
+        self.built = built
+        self.selection = selection
+        self.providers = tuple(providers)
+        self.feeds = feeds
+        self.requests = {o.name: ResultRequest(i) for i, o in enumerate(built.interface.outputs)}
+        self._runnable = built.runnable
+        self._running: list[None] = []
+        self._closing = False
+        self._release = weakref.finalize(self, _release, built.runnable, tuple(opened))
+
+    def requests_for(self, names: Sequence[str]) -> Requests | None:
+        """The requests for outputs by name; None, which stands for all, if there are no names.
+
+        Raises:
+            TypeError: not a list of names.
+            InvalidArgument: the model has no such output.
+        """
+        if isinstance(names, str | bytes | Mapping):
+            raise TypeError(f"output_names takes a list of names, got {type(names).__name__} {names!r}")
+        try:
+            items = iter(names)
+        except TypeError:
+            raise TypeError(f"output_names takes a list of names, got {type(names).__name__} {names!r}") from None
+        return tuple([self.request(name) for name in items]) or None
+
+    def request(self, name: str) -> ResultRequest:
+        """The request for one output.
+
+        Raises:
+            TypeError: not a name.
+            InvalidArgument: the model has no such output.
+        """
+        if name.__class__ is not str:
+            if isinstance(name, bytes):
+                name = os.fsdecode(name)
+            elif not isinstance(name, str):
+                raise TypeError(f"the name of an output is a str, got {type(name).__name__} {name!r}")
+        try:
+            return self.requests[name]
+        except KeyError:
+            raise InvalidArgument(
+                f"Invalid output name: {name}. The model's outputs are: {', '.join(self.requests)}."
+            ) from None
+
+    def names(self, requests: Requests) -> list[str]:
+        """The names of the outputs that are requested."""
+        known = list(self.requests)
+        return [known[r.position] for r in requests]
+
+    def run(
+        self, inputs: list[RuntimeValue], requests: Requests | None, settings: RunSettings
+    ) -> list[RuntimeValue]:
+        """Runs the plan.
+
+        Raises:
+            Fail: the model is closed, or the run was terminated.
+        """
+        running = self._running
+        running.append(None)
+        try:
+            if self._closing:
+                raise Fail("the session is closed. Create a new InferenceSession.")
+            return self._runnable.run(inputs, requests, settings)
+        finally:
+            running.pop()
+            if self._closing and not running:
+                self._release()
+
+    def close(self) -> None:
+        """Closes the providers, as soon as no run is in progress; may be called again."""
+        self._closing = True
+        if not self._running:
+            self._release()
+
+
+def run_settings(run_options: RunOptions | None, profiler: Profiler | None, binding_id: int | None) -> RunSettings:
+    """What `RunOptions` and the session say about one run.
+
+    Raises:
+        TypeError: no `RunOptions`.
+    """
+    options = RunOptions() if run_options is None else run_options
+    if not isinstance(options, RunOptions):
+        raise TypeError(f"run_options takes a RunOptions, got {type(options).__name__}")
+    return RunSettings(options.cancel_flag, options.config, profiler, binding_id)
+
+
+def _release(runnable: Runnable, opened: Sequence[Provider]) -> None:
+    runnable.close()
+    for provider in reversed(opened):
+        close_quietly(provider)

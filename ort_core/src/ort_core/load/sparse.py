@@ -1,0 +1,58 @@
+"""Sparse initializers made dense where nodes read them: in ONNX no operator takes a sparse tensor for a tensor."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ort_core.errors import InvalidGraph, OutOfMemory
+from ort_core.ir.graph import Model, Node, SparseWeight
+from ort_core.ir.tensors import ArrayWeight
+from ort_core.ir.types import ElementType, TensorType, describe
+
+
+def make_sparse_dense(model: Model) -> None:
+    """Replaces the sparse constants of initializers that nodes read; one that is only a graph output stays sparse.
+
+    Raises:
+        InvalidGraph: an index lies outside the dimensions.
+        OutOfMemory: the dense tensor does not fit into memory.
+    """
+    for graph in model.graphs():
+        for value in graph.initializers.values():
+            const = value.const
+            if (
+                isinstance(const, SparseWeight)
+                and isinstance(value.type, TensorType)
+                and any(isinstance(use.user, Node) for use in value.uses)
+            ):
+                value.const = ArrayWeight(dense_array(const, value.name), const.values.element)
+
+
+def dense_array(weight: SparseWeight, name: str) -> np.ndarray:
+    """The dense tensor of a sparse constant.
+
+    Raises:
+        InvalidGraph: an index lies outside the dimensions.
+        OutOfMemory: the dense tensor does not fit into memory.
+    """
+    element, shape = weight.values.element, weight.shape
+    indices = weight.indices.array()
+    linear = indices.ndim == 1
+    try:
+        result = np.full(shape, "", object) if element is ElementType.STRING else np.zeros(shape, element.dtype)
+    except (MemoryError, ValueError) as error:
+        raise OutOfMemory(
+            f"sparse initializer '{name}' is {describe(TensorType(element, shape))} when it is made dense, which does not "
+            "fit into memory. Split the tensor."
+        ) from error
+    limits = np.array(result.size if linear else shape, np.int64)
+    if indices.size and ((indices < 0) | (indices >= limits)).any():
+        raise InvalidGraph(
+            f"sparse initializer '{name}': an index lies outside its dimensions {list(shape)}: got {indices.min()} to "
+            f"{indices.max()}. The model file is damaged; export it again."
+        )
+    if linear:
+        result.reshape(-1)[indices] = weight.values.array()
+    else:
+        result[tuple(indices.T)] = weight.values.array()
+    return result
