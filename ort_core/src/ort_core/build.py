@@ -242,7 +242,9 @@ def _pass_context(model: Model, env: SessionEnv) -> PassContext:
     from ort_core.reference_ops import evaluate
 
     return PassContext(
-        lambda node, inputs: evaluate(node, inputs, model.opset_imports), env.limits.fold_bytes, model.opset_imports
+        lambda node, inputs: evaluate(node, inputs, model.opset_imports, max_bytes=env.limits.fold_bytes),
+        env.limits.fold_bytes,
+        model.opset_imports,
     )
 
 

@@ -134,8 +134,11 @@ def is_equation(text: str) -> bool:
 
 
 def _check_equation(node: Node) -> None:
+    given = node.attributes.get("equation")
+    if given is None or given.ref:
+        return
     equation = node.attr("equation")
-    if equation is not None and not is_equation(equation):
+    if not is_equation(equation):
         raise InvalidGraph(
             f"{node.where()}: got equation {equation!r}, expected terms of letters with at most one '...' each, "
             "separated by commas, and perhaps '->' and a result, such as 'bij,bjk->bik'. Correct the equation."

@@ -209,7 +209,7 @@ def clone_node(
         inputs,
         outputs,
         domain=node.domain,
-        name=prefix + node.name if node.name else "",
+        name=prefix + (node.name or node.op_type) if prefix else node.name,
         overload=node.overload,
         origin=node.origin,
     )

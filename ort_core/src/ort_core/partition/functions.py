@@ -32,7 +32,7 @@ def function_of(node: Node, model: Model) -> Function | None:
 def _fixed_body(op_type: str, domain: str, opset: int) -> Function:
     schema: Any = operator_schema(op_type, domain, opset)
     version = max(schema.function_opset_versions)
-    return _normalized(schema.get_function_with_opset_version(version), domain, op_type)
+    return _normalized(schema.get_function_with_opset_version(version), schema)
 
 
 def _typed_body(schema: Any, node: Node) -> Function | None:
@@ -48,17 +48,23 @@ def _typed_body(schema: Any, node: Node) -> Function | None:
     body = schema.get_context_dependent_function_with_opset_version(
         version, node_to_proto(node).SerializeToString(), types
     )
-    return _normalized(body, node.domain, node.op_type) if body else None
+    return _normalized(body, schema) if body else None
 
 
-def _normalized(body: bytes, domain: str, op_type: str) -> Function:
+def _normalized(body: bytes, schema: Any) -> Function:
+    """The body at the common opset; attributes get the defaults that the operator's schema gives them."""
     import onnx
 
     from ort_core.ir.proto import from_proto
     from ort_core.load.opset import normalize_opset
 
     function = onnx.FunctionProto.FromString(body)
-    function.domain, function.name = domain or "ai.onnx", op_type
+    function.domain, function.name = schema.domain or "ai.onnx", schema.name
+    defaults = {name: attribute.default_value for name, attribute in schema.attributes.items()}
+    given = [name for name in function.attribute if name in defaults and defaults[name].type]
+    function.attribute_proto.extend(defaults[name] for name in given)
+    for name in given:
+        function.attribute.remove(name)
     proto = onnx.ModelProto(ir_version=onnx.IR_VERSION)
     proto.opset_import.extend(function.opset_import)
     proto.functions.append(function)

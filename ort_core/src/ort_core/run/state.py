@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import sys
 import threading
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -113,6 +114,13 @@ class RunState:
                 stream.synchronize()
 
 
+class BoundOutput(NamedTuple):
+    """The buffer that the caller bound to the output `name`."""
+
+    name: str
+    buffer: RuntimeValue
+
+
 class StepContext:
     """The `RunContext` of one step."""
 
@@ -130,7 +138,7 @@ class StepContext:
     )
 
     def __init__(
-        self, state: RunState, step: RunStep, arguments: list[RuntimeValue], bound: Mapping[int, RuntimeValue]
+        self, state: RunState, step: RunStep, arguments: list[RuntimeValue], bound: Mapping[int, BoundOutput]
     ) -> None:
         self._state = state
         self._step = step
@@ -148,8 +156,9 @@ class StepContext:
         step = self._step
         target = self._bound.get(step.outputs[index]) if self._bound else None
         if target is not None:
-            check_fits(target, element, shape, step.output_names[index])
-            return target
+            check_fits(target, element, shape)
+            wait_in_order(target.buffer, self._state)
+            return target.buffer
         if step.device.is_host:
             return np.empty(tuple(shape), element.dtype)
         return new_tensor(step.device, element, shape, self.stream)
@@ -184,24 +193,59 @@ def new_tensor(device: Device, element: ElementType, shape: Sequence[int], strea
     return tensor
 
 
-def check_fits(target: RuntimeValue, element: ElementType, shape: Sequence[int], name: str) -> None:
+def wait_in_order(value: RuntimeValue, state: RunState) -> None:
+    """Makes later work of this run come after the event that a tensor waits for."""
+    if isinstance(value, DeviceTensor) and value.ready is not None:
+        stream = state.stream(value.device)
+        if stream is None:
+            value.ready.wait_host()
+        else:
+            stream.wait(value.ready)
+
+
+def check_fits(target: BoundOutput, element: ElementType, shape: Sequence[int]) -> None:
     """Raises InvalidArgument if a bound buffer has another type or shape than the result."""
-    have = target.element if isinstance(target, DeviceTensor) else ElementType.from_dtype(target.dtype)
-    if have is not element or tuple(target.shape) != tuple(shape):
+    name, buffer = target
+    have = element_of(buffer)
+    if have is not element or tuple(buffer.shape) != tuple(shape):
         raise InvalidArgument(
-            f"the buffer bound to output '{name}' is {describe(TensorType(have, tuple(target.shape)))}, the result is "
+            f"the buffer bound to output '{name}' is {describe(TensorType(have, tuple(buffer.shape)))}, the result is "
             f"tensor({element.onnx_name}) {format_shape(shape)}. Bind a buffer of that type and shape, or none."
         )
 
 
+def element_of(tensor: RuntimeValue) -> ElementType:
+    """The element type of an array or a device tensor."""
+    return tensor.element if isinstance(tensor, DeviceTensor) else ElementType.from_dtype(tensor.dtype)
+
+
 def is_exclusive(arguments: list[RuntimeValue], index: int) -> bool:
     """Whether the only reference to a tensor and its memory is `arguments[index]`."""
-    import sys
-
     value = arguments[index]
     if isinstance(value, DeviceTensor):
-        # The list, the local name and the call's argument; then the tensor's slot and the call's argument.
-        return sys.getrefcount(value) == 3 and sys.getrefcount(value.buffer) == 2
+        return _references(arguments, index) == _ALONE_TENSOR
     return (
-        isinstance(value, np.ndarray) and value.base is None and value.flags.writeable and sys.getrefcount(value) == 3
+        isinstance(value, np.ndarray)
+        and value.base is None
+        and value.flags.writeable
+        and _references(arguments, index) == _ALONE_ARRAY
     )
+
+
+def _references(arguments: list[Any], index: int) -> tuple[int, int]:
+    """Reference counts of a tensor and its buffer, with what this frame and its caller add."""
+    value = arguments[index]
+    return sys.getrefcount(value), sys.getrefcount(value.buffer) if isinstance(value, DeviceTensor) else 0
+
+
+def _of_one_reference(value: RuntimeValue) -> tuple[int, int]:
+    """What `_references` gives in `is_exclusive` for a tensor that nothing else refers to; it depends on the interpreter."""
+    arguments = [value]
+    del value
+    return _seen_by_a_caller(arguments, 0)
+
+
+def _seen_by_a_caller(arguments: list[Any], index: int) -> tuple[int, int]:
+    value = arguments[index]
+    assert value is not None
+    return _references(arguments, index)
