@@ -91,8 +91,9 @@ def session(
         options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     if not fallback:
         options.add_session_config_entry("session.disable_reference_fallback", "1")
+    listed = [p for i, p in enumerate(providers) if p not in providers[:i]]
     return ort.InferenceSession(
-        data, options, list(providers), enable_fallback=False, on_provider_error="raise" if strict else "warn"
+        data, options, listed, enable_fallback=False, on_provider_error="raise" if strict else "warn"
     )
 
 

@@ -46,5 +46,6 @@ def test_each_rule_stands_at_a_version_at_which_its_operator_changed():
 def test_canonical_opsets_are_the_latest_that_onnx_defines():
     newest = dict.fromkeys(CANONICAL_OPSETS, 1)
     for schema in onnx.defs.get_all_schemas_with_history():
-        newest[schema.domain] = max(newest[schema.domain], schema.since_version)
+        if schema.domain in newest:
+            newest[schema.domain] = max(newest[schema.domain], schema.since_version)
     assert newest == CANONICAL_OPSETS

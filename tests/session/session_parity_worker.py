@@ -229,7 +229,7 @@ def element_types():
     for array in arrays:
         element = names.get(array.dtype.char, f"{array.dtype.name}")
         dims = ",".join("ABC"[: array.ndim])
-        kind = f"{element}[{dims}]" if dims else f"{element}[]"
+        kind = f"{element}[{dims}]" if dims else element
         label = f"element {array.dtype} {array.shape} {array.size and array.reshape(-1)[0]}"
         ask(label, lambda kind=kind, array=array: results(identity(kind), {"x": array}))
 
@@ -352,8 +352,8 @@ def metadata():
         "fixed": ("float[3,2]", None),
         "named": ("float[N,2]", None),
         "anonymous": ("float[?,2]", None),
-        "scalar": ("float[]", None),
-        "no rank": ("float", None),
+        "scalar": ("float", None),
+        "no rank": ("float[]", None),
         "zero": ("float[0]", None),
     }
     for label, (kind, _) in shapes.items():
@@ -372,7 +372,7 @@ def metadata():
 
 
 def options():
-    values = ["x", 1, 1.5, None, True, [], 10**12, np.int64(1), np.float32(1), np.bool_(True), b"x"]
+    values = ["x", 1, 1.5, None, True, [], 10**12, np.int64(1), b"x"]
     for kind in (ort.SessionOptions, ort.RunOptions):
         for name in sorted(n for n in dir(ort.SessionOptions if kind is ort.SessionOptions else ort.RunOptions)):
             if name.startswith("_") or callable(getattr(kind(), name)) or name in EXTRAS:
@@ -421,8 +421,10 @@ def options():
     ask("RunOptions pickle", lambda: len(pickle.dumps(ort.RunOptions())) > 0)
 
 
-EXTRAS = {"config", "initializers", "external_files", "providers", "load_cancelled", "cancel_flag"} | {
-    "free_dimensions_by_name", "free_dimensions_by_denotation"
+EXTRAS = {"config", "initializers", "external_initializers", "external_files", "providers", "load_cancelled"} | {
+    "cancel_flag",
+    "free_dimensions_by_name",
+    "free_dimensions_by_denotation",
 }
 
 

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-INT32 = range(-(1 << 31), 1 << 31)
 MAX_KEY_LENGTH = 1024
 MAX_VALUE_LENGTH = 8192
 
@@ -129,8 +128,10 @@ def as_flag(name: str, value: Any) -> bool:
 
 def as_int(value: Any) -> int | None:
     """An integer of 32 bits, from Python, numpy or an enum; None for anything else."""
-    number = value.__index__() if hasattr(value, "__index__") and not isinstance(value, type) else None
-    return number if number in INT32 else None
+    if not hasattr(value, "__index__") or isinstance(value, type):
+        return None
+    number: int = value.__index__()
+    return number if -(1 << 31) <= number < 1 << 31 else None
 
 
 def as_size(what: str, value: Any) -> int:

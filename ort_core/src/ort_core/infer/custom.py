@@ -33,14 +33,12 @@ class CustomRun:
     """The custom nodes of one inference run; a context manager around the call of ONNX's inference.
 
     Attributes:
-        incomplete: whether some output type stayed unknown, so that ONNX's inference may miss types further on.
         error: the first exception that an inference function raised.
     """
 
     def __init__(self, nodes: Sequence[Node], functions: CustomInference) -> None:
         self.nodes = nodes
         self.functions = functions
-        self.incomplete = False
         self.error: Exception | None = None
 
     def __enter__(self) -> CustomRun:
@@ -64,9 +62,7 @@ class CustomRun:
         for index, type_ in enumerate(types):
             if not context.has_output(index):
                 continue
-            if type_ is None:
-                self.incomplete = True
-            else:
+            if type_ is not None:
                 context.set_output_type(index, type_to_proto(type_))
 
     def _output_types(self, node: Node, context: InferenceContext) -> Sequence[ValueType | None]:

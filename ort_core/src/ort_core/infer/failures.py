@@ -27,17 +27,16 @@ _REWORDED = (
 _KIND = re.compile(r"\[(?:Shape|Type)InferenceError\] ?|Inference error\(s\): ?")
 
 
-def run_onnx(skeleton: Skeleton, *, strict: bool, propagate: bool = True) -> onnx.ModelProto:
-    """ONNX's inference.
+def run_onnx(skeleton: Skeleton, *, strict: bool) -> onnx.ModelProto:
+    """ONNX's inference, without its data propagation.
 
     Args:
         strict: raise for every contradiction; otherwise leave the types of the nodes concerned unknown.
-        propagate: evaluate shape arithmetic.
     """
     import onnx.shape_inference
 
     return onnx.shape_inference.infer_shapes(
-        skeleton.proto.SerializeToString(), check_type=strict, strict_mode=strict, data_prop=propagate
+        skeleton.proto.SerializeToString(), check_type=strict, strict_mode=strict, data_prop=False
     )
 
 
@@ -46,8 +45,7 @@ def explain_failure(
 ) -> dict[Value, ValueType]:
     """Raises for the first node whose inputs are known and do not fit; else the types that could be inferred.
 
-    ONNX's strict inference also fails on nodes whose input types are unknown, and its evaluation of shape arithmetic fails
-    on valid broadcasts and on overflow. Neither is a fault of the model.
+    ONNX's strict inference also fails on nodes whose input types are unknown, which is no fault of the model.
 
     Raises:
         InvalidGraph: an operator does not take an input type.
@@ -57,7 +55,7 @@ def explain_failure(
     with CustomRun(skeleton.custom, custom):
         types = infer_leniently(skeleton)
         try:
-            run_onnx(skeleton, strict=True, propagate=False)
+            run_onnx(skeleton, strict=True)
         except Exception as again:
             lines = [line for line in str(again).splitlines() if line.strip()]
         else:

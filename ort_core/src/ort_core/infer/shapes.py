@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 from ort_core.errors import InvalidGraph
 from ort_core.infer.check import check_nodes, is_onnx_operator
 from ort_core.infer.custom import CustomInference, CustomRun
 from ort_core.infer.failures import explain_failure, infer_leniently, run_onnx
+from ort_core.infer.refine import more_precise, refine_shapes, unchanged
 from ort_core.infer.skeleton import Skeleton, without_shapes
 from ort_core.ir.graph import Function, Graph, Model, Node, Value
-from ort_core.ir.shapes import Dim, compatible, merge_shapes
+from ort_core.ir.shapes import compatible, merge_shapes
 from ort_core.ir.types import TensorType, ValueType, describe
 
 logger = logging.getLogger("ort_core.infer")
 
-MADE_UP = "unk__"
-"""How the names begin that ONNX's inference gives to unknown sizes; equal names stand for equal sizes."""
+_MAX_ROUNDS = 3
 
 
 def infer_types(model: Model, custom: CustomInference | None = None, *, declared: bool | None = None) -> bool:
@@ -60,7 +60,7 @@ def infer_types(model: Model, custom: CustomInference | None = None, *, declared
             keep = value.producer is not None and is_custom(value.producer)
             value.type = _unconfirmed(type_) if keep else None
     try:
-        found = _infer(model, is_custom, custom, check=declared)
+        found = _infer(model, is_custom, custom, before, check=declared)
     except BaseException:
         for value, type_ in before.items():
             value.type = type_
@@ -69,8 +69,8 @@ def infer_types(model: Model, custom: CustomInference | None = None, *, declared
         if declared:
             value.type = _settle(value, type_, found.get(value))
         else:
-            value.type = _more_precise(found.get(value), type_)
-    return any(value.type != type_ and _anonymous(value.type) != _anonymous(type_) for value, type_ in before.items())
+            value.type = more_precise(found.get(value), type_)
+    return not unchanged(before)
 
 
 def output_types(graph: Graph) -> tuple[ValueType | None, ...]:
@@ -104,9 +104,32 @@ def _output_type(name: str, declared: ValueType | None, inferred: ValueType | No
 
 
 def _infer(
-    model: Model, is_custom: Callable[[Node], bool], custom: CustomInference, *, check: bool
+    model: Model,
+    is_custom: Callable[[Node], bool],
+    custom: CustomInference,
+    before: Mapping[Value, ValueType | None],
+    *,
+    check: bool,
 ) -> dict[Value, ValueType]:
+    """Alternates ONNX's inference and shape arithmetic, so that each can go on from what the other found."""
     skeleton = Skeleton(model, is_custom)
+    for _ in range(_MAX_ROUNDS):
+        found = _run(model, skeleton, is_custom, custom, check=check)
+        for value in before:
+            value.type = more_precise(found.get(value), value.type)
+            if value.type is not None:
+                found[value] = value.type
+        gained = refine_shapes(model, found)
+        if not gained:
+            break
+        skeleton.hint(gained)
+        check = False
+    return found
+
+
+def _run(
+    model: Model, skeleton: Skeleton, is_custom: Callable[[Node], bool], custom: CustomInference, *, check: bool
+) -> dict[Value, ValueType]:
     run = CustomRun(skeleton.custom, custom)
     with run:
         try:
@@ -175,32 +198,3 @@ def _settle(value: Value, declared: ValueType | None, found: ValueType | None) -
             describe(found),
         )
     return found
-
-
-def _more_precise(found: ValueType | None, known: ValueType | None) -> ValueType | None:
-    """What two runs of inference know together; names that ONNX made up in the earlier run mean nothing in the later."""
-    if isinstance(known, TensorType) and known.shape is not None:
-        known = replace(known, shape=tuple(None if _is_made_up(d) else d for d in known.shape))
-    if found is None or known is None or found == known:
-        return known if found is None else found
-    if not isinstance(found, TensorType) or not isinstance(known, TensorType):
-        return known
-    if found.shape is None or known.shape is None or len(found.shape) != len(known.shape):
-        return known if found.shape is None else replace(known, shape=found.shape)
-    return replace(
-        known,
-        shape=tuple(
-            k if isinstance(k, int) or (k is not None and (f is None or _is_made_up(f))) else f
-            for f, k in zip(found.shape, known.shape, strict=True)
-        ),
-    )
-
-
-def _is_made_up(dim: Dim) -> bool:
-    return isinstance(dim, str) and dim.startswith(MADE_UP)
-
-
-def _anonymous(type_: ValueType | None) -> ValueType | None:
-    if isinstance(type_, TensorType) and type_.shape is not None and any(map(_is_made_up, type_.shape)):
-        return replace(type_, shape=tuple(None if _is_made_up(d) else d for d in type_.shape))
-    return type_

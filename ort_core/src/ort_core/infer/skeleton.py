@@ -51,6 +51,7 @@ class Skeleton:
         self.custom: list[Node] = []
         self.values: dict[str, Value] = {}
         self._names: dict[Value, str] = {}
+        self._protos: dict[Graph, onnx.GraphProto] = {}
         self._constants: dict[Value, ValueType] = {}
         self._is_custom = is_custom
         self._named = named
@@ -77,6 +78,7 @@ class Skeleton:
         return name
 
     def _contents(self, proto: onnx.GraphProto, graph: Graph) -> None:
+        self._protos[graph] = proto
         for value in graph.initializers.values():
             if value.is_constant:
                 self._constant(proto, value, value.const)
@@ -194,6 +196,13 @@ class Skeleton:
                 name = copy
             returned.add(value)
             proto.output.append(name)
+
+    def hint(self, types: Mapping[Value, ValueType]) -> None:
+        """Tells the next run what is known of values that nodes compute."""
+        for value, type_ in types.items():
+            proto = None if value.graph is None else self._protos.get(value.graph)
+            if proto is not None:
+                proto.value_info.add(name=self._name(value), type=type_to_proto(type_))
 
     def read(self, inferred: onnx.ModelProto) -> dict[Value, ValueType]:
         """The types that inference found, by value."""

@@ -11,11 +11,11 @@ from collections.abc import Collection, Sequence
 
 from ort_core.errors import Fail, OrtError
 from ort_core.infer.custom import CustomInference
-from ort_core.infer.shapes import MADE_UP, infer_types
+from ort_core.infer.refine import is_vague
+from ort_core.infer.shapes import infer_types
 from ort_core.ir.graph import Graph, Model
 from ort_core.ir.passes import Level, Pass, PassContext
 from ort_core.ir.rewrite import check_invariants
-from ort_core.ir.types import TensorType, ValueType
 from ort_core.optimize.determinism import DOMAINS
 
 logger = logging.getLogger("ort_core.optimize")
@@ -153,17 +153,9 @@ def _has_gaps(model: Model) -> bool:
     """Whether inference might still learn something in the main graph or a subgraph."""
     for graph in model.graph.graphs():
         for node in graph.nodes:
-            if any(value is not None and value.is_used and _is_vague(value.type) for value in node.outputs):
+            if any(value is not None and value.is_used and is_vague(value.type) for value in node.outputs):
                 return True
     return False
-
-
-def _is_vague(type_: ValueType | None) -> bool:
-    if not isinstance(type_, TensorType):
-        return type_ is None
-    if type_.shape is None:
-        return True
-    return any(d is None or (isinstance(d, str) and d.startswith(MADE_UP)) for d in type_.shape)
 
 
 def _drop_unused_functions(model: Model) -> None:

@@ -40,6 +40,7 @@ def run_loop(
     scans: list[list[np.ndarray]] = [[] for _ in step.scan_types]
     iteration = 0
     while proceed and (limit is None or iteration < limit):
+        state.check()
         inputs = [np.asarray(iteration, np.int64), np.asarray(True), *carried]
         carried.clear()
         results = execute(step.body.plan, inputs, state, captures[0])
@@ -60,6 +61,10 @@ def run_scan(
     arguments.clear()
     sequences = []
     for tensor, axis, backwards in zip(scanned, step.input_axes, step.input_reversed, strict=True):
+        if not -tensor.ndim <= axis < tensor.ndim:
+            raise RuntimeException(
+                f"{step.node.where()}: scan axis {axis} is out of range for a scanned input of shape {format_shape(tensor.shape)}"
+            )
         moved = np.moveaxis(tensor, axis, 0)
         sequences.append(moved[::-1] if backwards else moved)
     lengths = {len(s) for s in sequences}
@@ -70,6 +75,7 @@ def run_scan(
         )
     scans: list[list[np.ndarray]] = [[] for _ in step.scan_types]
     for index in range(lengths.pop()):
+        state.check()
         inputs = [*carried, *(np.ascontiguousarray(s[index]).reshape(s.shape[1:]) for s in sequences)]
         carried.clear()
         results = execute(step.body.plan, inputs, state, captures[0])
@@ -95,17 +101,35 @@ def _scalar(step: IfStep | LoopStep | ScanStep, value: Any, what: str) -> Any:
     return value.reshape(())[()]
 
 
-def _stack(step: LoopStep | ScanStep, items: list[np.ndarray], type_: ValueType | None, axis: int) -> np.ndarray:
+def _stack(step: LoopStep | ScanStep, items: list[RuntimeValue], type_: ValueType | None, axis: int) -> np.ndarray:
     if not items:
-        if not isinstance(type_, TensorType):
-            raise RuntimeException(f"{step.node.where()} ran no iteration and the type of its scan output is unknown")
-        shape = [d if isinstance(d, int) else 0 for d in type_.shape or ()]
-        shape.insert(axis if axis >= 0 else len(shape) + 1 + axis, 0)
-        return np.empty(shape, type_.element.dtype)
+        return _empty_stack(step, type_, axis)
+    if not all(isinstance(item, np.ndarray) for item in items):
+        raise RuntimeException(f"{step.node.where()}: a scan output must be a tensor, got {type(items[0]).__name__}")
     shapes = {item.shape for item in items}
     if len(shapes) > 1:
         raise RuntimeException(
             f"{step.node.where()}: a scan output changed its shape between iterations: "
             f"{', '.join(sorted(map(format_shape, shapes)))}; ONNX requires one shape"
         )
+    _check_output_axis(step, axis, items[0].ndim)
     return np.ascontiguousarray(np.stack(items, axis=axis))
+
+
+def _empty_stack(step: LoopStep | ScanStep, type_: ValueType | None, axis: int) -> np.ndarray:
+    """What no iteration produces: sizes that are not known are 0."""
+    if not isinstance(type_, TensorType):
+        raise RuntimeException(f"{step.node.where()} ran no iteration and the type of its scan output is unknown")
+    shape = [d if isinstance(d, int) else 0 for d in type_.shape or ()]
+    if type_.shape is None:
+        axis = 0
+    _check_output_axis(step, axis, len(shape))
+    shape.insert(axis if axis >= 0 else len(shape) + 1 + axis, 0)
+    return np.empty(shape, type_.element.dtype)
+
+
+def _check_output_axis(step: LoopStep | ScanStep, axis: int, rank: int) -> None:
+    if not -rank - 1 <= axis <= rank:
+        raise RuntimeException(
+            f"{step.node.where()}: scan axis {axis} is out of range for an output whose slices have rank {rank}"
+        )

@@ -9,21 +9,20 @@ import numpy as np
 
 from ort_core.devices import Device
 from ort_core.errors import RuntimeException
-from ort_core.ir.types import ElementType
 from ort_core.memory.registry import runtime_for
 from ort_core.plan.plan import CopyStep
-from ort_core.run.state import RunState, check_fits, new_tensor, wait_in_order
+from ort_core.run.state import BoundOutput, RunState, check_fits, element_of, new_tensor, wait_in_order
 from ort_core.values import DeviceTensor, RuntimeValue, device_of
 
 
-def run_copies(step: CopyStep, slots: list[Any], state: RunState, bound: Mapping[int, RuntimeValue]) -> None:
+def run_copies(step: CopyStep, slots: list[Any], state: RunState, bound: Mapping[int, BoundOutput]) -> None:
     """Queues the copies of a step; waits for them if they end on the host."""
     moved = False
     for source_slot, target_slot in zip(step.inputs, step.outputs, strict=True):
         value = slots[source_slot]
         target = bound.get(target_slot)
         if target is not None and isinstance(value, np.ndarray | DeviceTensor):
-            check_fits(target.buffer, element_of(value), value.shape, target.name)
+            check_fits(target, element_of(value), value.shape)
         slots[target_slot] = copy_to(value, step.target, state, None if target is None else target.buffer)
         moved = moved or slots[target_slot] is not value
     if moved and step.target.is_host:
@@ -40,20 +39,16 @@ def copy_to(value: RuntimeValue, target: Device, state: RunState, into: RuntimeV
     source = device_of(value)
     if not isinstance(value, np.ndarray | DeviceTensor) or (source == target and into is None):
         return value
+    wait_in_order(into, state)
     if isinstance(value, np.ndarray):
         if value.dtype.kind == "O":
             raise RuntimeException(f"a string tensor cannot be copied to {target}: strings live on the host only")
         stream = state.stream(target)
-        element = ElementType.from_dtype(value.dtype)
-        result = into if into is not None else new_tensor(target, element, value.shape, stream)
+        result = into if into is not None else new_tensor(target, element_of(value), value.shape, stream)
         runtime_for(target).copy(value, result, stream)
         return result
     stream = state.stream(source)
-    if value.ready is not None:
-        if stream is None:
-            value.ready.wait_host()
-        else:
-            stream.wait(value.ready)
+    wait_in_order(value, state)
     if target.is_host:
         result = into if into is not None else np.empty(value.shape, value.element.dtype)
         runtime_for(source).copy(value, result, stream)

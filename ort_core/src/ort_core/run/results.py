@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ort_core.ir.types import ElementType
-from ort_core.providers.kernel_executable import storage_root
+from ort_core.devices import HOST
+from ort_core.errors import InvalidArgument
+from ort_core.providers.kernel_executable import describe_value, storage_root
 from ort_core.run.copies import copy_to
-from ort_core.run.state import RunState, check_fits, new_tensor
+from ort_core.run.state import BoundOutput, RunState, check_fits, element_of, new_tensor
 from ort_core.values import DeviceTensor, RuntimeValue, SparseValue, device_of
 
 
@@ -37,7 +38,7 @@ class OwnedMemory:
 
     def own(self, result: RuntimeValue, state: RunState) -> RuntimeValue:
         """The result, copied if it shares memory with an input or an earlier result, or is read-only."""
-        if result.__class__ is np.ndarray:
+        if isinstance(result, np.ndarray):
             root = id(storage_root(result))
             if root in self._roots or not result.flags.writeable:
                 result = result.copy()
@@ -61,17 +62,69 @@ class OwnedMemory:
         return result
 
 
-def write_into(buffer: RuntimeValue, result: RuntimeValue, name: str, state: RunState) -> None:
+def deliver(
+    results: list[RuntimeValue],
+    bound: Sequence[BoundOutput | None],
+    memory: OwnedMemory,
+    state: RunState,
+    *,
+    in_place: bool,
+) -> None:
+    """Replaces each result by one that belongs to the caller: the buffer bound to it, or a value in memory of its own.
+
+    Args:
+        in_place: whether no bound buffer shares memory with an input or another buffer, so that writing to one buffer
+            cannot change what is still to be written to another.
+    """
+    for index, result in enumerate(results):
+        if not bound or bound[index] is None or not in_place:
+            results[index] = memory.own(result, state)
+    for index, target in enumerate(bound):
+        if target is not None:
+            write_into(target, results[index], state)
+            results[index] = target.buffer
+
+
+def write_into(target: BoundOutput, result: RuntimeValue, state: RunState) -> None:
     """Copies a result to the buffer that was bound to it, unless it is there already.
 
     Raises:
-        InvalidArgument: the buffer has another type or shape.
+        InvalidArgument: the buffer has another type or shape, or the result is no dense tensor.
     """
+    name, buffer = target
     if result is buffer:
         return
-    element = result.element if isinstance(result, DeviceTensor) else ElementType.from_dtype(result.dtype)
-    check_fits(buffer, element, result.shape, name)
+    if not isinstance(result, np.ndarray | DeviceTensor):
+        raise InvalidArgument(
+            f"output '{name}' is {describe_value(result)}, which cannot be written to a bound buffer. Bind a device instead."
+        )
+    check_fits(target, element_of(result), result.shape)
     if isinstance(result, np.ndarray) and isinstance(buffer, np.ndarray):
         np.copyto(buffer, result)
     else:
         copy_to(result, device_of(buffer), state, buffer)
+
+
+def share_memory(buffers: Sequence[RuntimeValue], others: Sequence[RuntimeValue]) -> bool:
+    """Whether a buffer overlaps another buffer or one of the `others`."""
+    spans = sorted(
+        (*_span(v), is_buffer)
+        for values, is_buffer in ((buffers, True), (others, False))
+        for v in values
+        if isinstance(v, np.ndarray | DeviceTensor) and v.nbytes
+    )
+    ends: dict[bool, tuple[str, int, int]] = {}
+    for place, device_id, start, end, is_buffer in spans:
+        for other, reached in ends.items():
+            if (is_buffer or other) and reached > (place, device_id, start):
+                return True
+        ends[is_buffer] = max(ends.get(is_buffer, ("", 0, 0)), (place, device_id, end))
+    return False
+
+
+def _span(tensor: RuntimeValue) -> tuple[str, int, int, int]:
+    """Where a tensor lies: memory that the host can read is one place."""
+    device = device_of(tensor)
+    start = tensor.ptr if isinstance(tensor, DeviceTensor) else tensor.__array_interface__["data"][0]
+    place, device_id = (HOST.type, 0) if device.is_host else (device.type, device.id)
+    return place, device_id, start, start + tensor.nbytes

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import threading
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
+
+import numpy as np
 
 from ort_core.devices import HOST, Device
 from ort_core.ir.graph import Value
@@ -15,8 +18,8 @@ from ort_core.plan.builder import build_plan, output_homes
 from ort_core.plan.plan import ExecutionPlan
 from ort_core.providers.spec import Profiler
 from ort_core.run.executor import execute
-from ort_core.run.results import OwnedMemory, write_into
-from ort_core.run.state import RunState, StreamPool
+from ort_core.run.results import OwnedMemory, deliver, share_memory
+from ort_core.run.state import BoundOutput, RunState, StreamPool, wait_in_order
 from ort_core.values import DeviceTensor, RuntimeValue, device_of
 
 NEVER_CANCELLED = ctypes.c_uint32(0)
@@ -57,6 +60,7 @@ class Runnable:
         self._compiled = compiled
         self._constant = constant
         self._plans: dict[tuple[tuple[ResultRequest, ...], tuple[Device, ...]], ExecutionPlan] = {}
+        self._lock = threading.Lock()
         self._streams = StreamPool()
         self._n_inputs = len(compiled.graph.inputs)
         self._host_devices = (HOST,) * self._n_inputs
@@ -75,9 +79,10 @@ class Runnable:
             plan = build_plan(
                 self._compiled, devices, [(values[r.position], r.device) for r in requests], self._constant
             )
-            while len(self._plans) >= MAX_PLANS:
-                self._plans.pop(next(iter(self._plans)), None)
-            self._plans[key] = plan
+            with self._lock:
+                while len(self._plans) >= MAX_PLANS:
+                    del self._plans[next(iter(self._plans))]
+                self._plans[key] = plan
         return plan
 
     @functools.cached_property
@@ -93,39 +98,34 @@ class Runnable:
     ) -> list[RuntimeValue]:
         """The requested results (all, on the host, by default).
 
-        A result never shares memory with an input or another result. A bound buffer is the result itself.
+        A result never shares memory with an input or another result. A bound buffer is the result itself; it may overlap an
+        input, which is then overwritten at the end.
 
         Raises:
             RuntimeException: a kernel failed.
             Fail: the run was terminated.
         """
-        if DeviceTensor in map(type, inputs):
-            plan = self._plan_for(requests, tuple(map(device_of, inputs)))
-        elif requests is None:
+        bound = () if requests is None else self._bound(requests)
+        buffers = [target.buffer for target in bound if target is not None]
+        devices = tuple(map(device_of, inputs)) if DeviceTensor in map(type, inputs) else None
+        if requests is None and devices is None:
             plan = self.default_plan
         else:
-            plan = self._plan_for(requests, None)
-        buffers = [r.buffer for r in requests or ()]
-        bound: dict[int, RuntimeValue] = {}
-        for slot, buffer in zip(plan.outputs, buffers, strict=False):
-            if buffer is not None:
-                bound.setdefault(slot, buffer)
-        memory = OwnedMemory(inputs)
+            wanted = self.all_on_host if requests is None else requests
+            plan = self.plan(tuple(r._replace(buffer=None) for r in wanted) if bound else wanted, devices)
+        in_place = not buffers or not share_memory(buffers, inputs)
+        if not in_place:
+            settings = settings._replace(binding_id=None)
+        pending = requests is not None and _may_stay_pending(requests, settings)
+        if pending:
+            # The caller may change its arrays as soon as the run returns.
+            inputs = [v.copy() if isinstance(v, np.ndarray) else v for v in inputs]
+        memory = OwnedMemory([*inputs, *buffers] if buffers else inputs)
         state = RunState(self._streams, *settings)
         try:
-            results = execute(plan, inputs.copy(), state, bound=bound)
-            for index, result in enumerate(results):
-                if buffers and buffers[index] is not None:
-                    name = self._compiled.graph.output_names[requests[index].position] if requests else ""
-                    write_into(buffers[index], result, name, state)
-                    results[index] = buffers[index]
-                else:
-                    results[index] = memory.own(result, state)
-            if (
-                requests
-                and settings.config.get(DO_NOT_SYNCHRONIZE) == "1"
-                and not any(r.device.is_host for r in requests)
-            ):
+            results = execute(plan, inputs.copy(), state, bound=_by_slot(plan, bound) if buffers and in_place else {})
+            deliver(results, bound, memory, state, in_place=in_place)
+            if pending:
                 _leave_pending(results, inputs, state)
             else:
                 state.synchronize()
@@ -134,15 +134,30 @@ class Runnable:
             raise
         return results
 
-    def _plan_for(
-        self, requests: tuple[ResultRequest, ...] | None, devices: tuple[Device, ...] | None
-    ) -> ExecutionPlan:
-        return self.plan(tuple(r._replace(buffer=None) for r in requests or self.all_on_host), devices)
+    def _bound(self, requests: tuple[ResultRequest, ...]) -> tuple[BoundOutput | None, ...]:
+        """The bound buffer of each request; nothing if there is none at all."""
+        if all(r.buffer is None for r in requests):
+            return ()
+        names = self._compiled.graph.output_names
+        return tuple(None if r.buffer is None else BoundOutput(names[r.position], r.buffer) for r in requests)
 
     def close(self) -> None:
         """Forgets plans and streams."""
-        self._plans.clear()
+        with self._lock:
+            self._plans.clear()
         self._streams.clear()
+
+
+def _by_slot(plan: ExecutionPlan, bound: tuple[BoundOutput | None, ...]) -> dict[int, BoundOutput]:
+    found: dict[int, BoundOutput] = {}
+    for slot, target in zip(plan.outputs, bound, strict=True):
+        if target is not None:
+            found.setdefault(slot, target)
+    return found
+
+
+def _may_stay_pending(requests: tuple[ResultRequest, ...], settings: RunSettings) -> bool:
+    return settings.config.get(DO_NOT_SYNCHRONIZE) == "1" and not any(r.device.is_host for r in requests)
 
 
 def _leave_pending(results: list[RuntimeValue], inputs: list[RuntimeValue], state: RunState) -> None:
@@ -152,6 +167,7 @@ def _leave_pending(results: list[RuntimeValue], inputs: list[RuntimeValue], stat
             note_use(value, state.stream(value.device))
     for result in results:
         if isinstance(result, DeviceTensor):
+            wait_in_order(result, state)
             stream = state.stream(result.device)
             result.ready = None if stream is None else stream.record()
     state.release()

@@ -7,7 +7,7 @@ import ctypes
 import sys
 import threading
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 
@@ -221,31 +221,24 @@ def element_of(tensor: RuntimeValue) -> ElementType:
 
 def is_exclusive(arguments: list[RuntimeValue], index: int) -> bool:
     """Whether the only reference to a tensor and its memory is `arguments[index]`."""
+    if not _COUNTS_ARE_EXACT:
+        return False
+    references = _references(arguments, index)
     value = arguments[index]
     if isinstance(value, DeviceTensor):
-        return _references(arguments, index) == _ALONE_TENSOR
+        return references == _ALONE_TENSOR
     return (
-        isinstance(value, np.ndarray)
-        and value.base is None
-        and value.flags.writeable
-        and _references(arguments, index) == _ALONE_ARRAY
+        isinstance(value, np.ndarray) and value.base is None and value.flags.writeable and references == _ALONE_ARRAY
     )
 
 
 def _references(arguments: list[Any], index: int) -> tuple[int, int]:
-    """Reference counts of a tensor and its buffer, with what this frame and its caller add."""
+    """Reference counts of a tensor and its buffer, temporary ones of this call included."""
     value = arguments[index]
     return sys.getrefcount(value), sys.getrefcount(value.buffer) if isinstance(value, DeviceTensor) else 0
 
 
-def _of_one_reference(value: RuntimeValue) -> tuple[int, int]:
-    """What `_references` gives in `is_exclusive` for a tensor that nothing else refers to; it depends on the interpreter."""
-    arguments = [value]
-    del value
-    return _seen_by_a_caller(arguments, 0)
-
-
-def _seen_by_a_caller(arguments: list[Any], index: int) -> tuple[int, int]:
-    value = arguments[index]
-    assert value is not None
-    return _references(arguments, index)
+# What a single reference counts depends on the interpreter. Without its lock the counts tell nothing.
+_COUNTS_ARE_EXACT: bool = getattr(sys, "_is_gil_enabled", lambda: True)()
+_ALONE_ARRAY = _references([np.empty(0)], 0)
+_ALONE_TENSOR = _references([DeviceTensor(ElementType.FLOAT, (), cast("Buffer", object()))], 0)

@@ -12,12 +12,12 @@ from typing import TypeAlias
 
 import numpy as np
 
+from ort_core.infer.shape_facts import ShapeFacts, facts_of
+from ort_core.infer.shape_rules import broadcast, resolve_reshape, sliced_axes
 from ort_core.ir.graph import Graph, Node, Value
 from ort_core.ir.passes import Level, PassContext, graph_pass
 from ort_core.ir.rewrite import constant_array, replace_node
 from ort_core.optimize.determinism import is_inference_dropout
-from ort_core.optimize.shape_facts import ShapeFacts, facts_of
-from ort_core.optimize.shape_rules import broadcast, resolve_reshape, sliced_axes
 
 _MAX_BYTES = 1 << 10
 

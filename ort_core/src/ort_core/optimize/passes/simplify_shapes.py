@@ -6,14 +6,14 @@ from collections.abc import Hashable
 
 import numpy as np
 
+from ort_core.infer.element_rules import ELEMENT_RULES
+from ort_core.infer.shape_facts import ShapeFacts, Terms, new_facts
+from ort_core.infer.terms import DIMENSION, Symbol, monomial
 from ort_core.ir.graph import Graph, Node, Value
 from ort_core.ir.passes import Level, PassContext, graph_pass
 from ort_core.ir.rewrite import add_constant, make_constant, replace_uses
 from ort_core.ir.tensors import ArrayWeight
 from ort_core.ir.types import ElementType
-from ort_core.optimize.element_rules import ELEMENT_RULES
-from ort_core.optimize.shape_facts import ShapeFacts, Terms, new_facts
-from ort_core.optimize.terms import DIMENSION, Symbol, monomial
 
 _DTYPES = {ElementType.INT64: np.int64, ElementType.BOOL: np.bool_}
 

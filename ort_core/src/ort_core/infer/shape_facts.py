@@ -11,10 +11,10 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from ort_core.infer.constants import known_array
+from ort_core.infer.terms import DIMENSION, Symbol, Term, fits_int64
 from ort_core.ir.graph import Graph, Value
-from ort_core.ir.rewrite import constant_array
 from ort_core.ir.types import ElementType, TensorType
-from ort_core.optimize.terms import DIMENSION, Symbol, Term, fits_int64
 
 Terms: TypeAlias = "tuple[Term, ...]"
 
@@ -26,8 +26,8 @@ class ShapeFacts:
     """The facts of one graph, computed in topological order; values of outer graphs have what their types say."""
 
     def __init__(self, graph: Graph) -> None:
-        from ort_core.optimize.element_rules import ELEMENT_RULES
-        from ort_core.optimize.shape_rules import SHAPE_RULES
+        from ort_core.infer.element_rules import ELEMENT_RULES
+        from ort_core.infer.shape_rules import SHAPE_RULES
 
         self._shapes: dict[Value, Terms | None] = {}
         self._elements: dict[Value, Terms | None] = {}
@@ -109,9 +109,12 @@ def _confirmed(value: Value, shape: Sequence[Term | None]) -> Terms:
 
 
 def _constant_elements(value: Value) -> Terms | None:
-    if value.const is None or value.element not in _INTEGERS or not isinstance(value.type, TensorType):
+    type_ = value.type
+    if not isinstance(type_, TensorType) or type_.element not in _INTEGERS:
         return None
-    array = constant_array(value, MAX_ELEMENTS * 8)
+    if type_.shape is None or len(type_.shape) > 1 or any(d > MAX_ELEMENTS for d in type_.shape if isinstance(d, int)):
+        return None
+    array = known_array(value)
     if array is None or array.ndim > 1:
         return None
     items: Terms = tuple(np.asarray(array, np.int64).reshape(-1).tolist())

@@ -6,9 +6,9 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
+from ort_core.infer.shape_facts import ShapeFacts, Terms, dimensions
+from ort_core.infer.terms import Term, add, is_natural, quotient
 from ort_core.ir.graph import Node, Value
-from ort_core.optimize.shape_facts import ShapeFacts, Terms, dimensions
-from ort_core.optimize.terms import Term, add, is_natural, quotient
 
 Shapes: TypeAlias = "Sequence[Sequence[Term | None] | None] | None"
 ShapeRule: TypeAlias = Callable[[ShapeFacts, Node], Shapes]

@@ -6,10 +6,10 @@ import math
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
+from ort_core.infer.shape_facts import MAX_ELEMENTS, ShapeFacts, Terms
+from ort_core.infer.terms import ELEMENT, Symbol, Term, add, divide, is_natural, multiply, subtract
 from ort_core.ir.graph import Node, Value
 from ort_core.ir.types import ElementType
-from ort_core.optimize.shape_facts import MAX_ELEMENTS, ShapeFacts, Terms
-from ort_core.optimize.terms import ELEMENT, Symbol, Term, add, divide, is_natural, multiply, subtract
 
 ElementRule: TypeAlias = Callable[[ShapeFacts, Node], "Terms | None"]
 

@@ -1,7 +1,6 @@
 import pytest
 
-from ort_core.ir.graph import Value
-from ort_core.optimize.terms import (
+from ort_core.infer.terms import (
     DIMENSION,
     ELEMENT,
     Symbol,
@@ -14,6 +13,7 @@ from ort_core.optimize.terms import (
     quotient,
     subtract,
 )  # fmt: skip
+from ort_core.ir.graph import Value
 
 V = Value("v")
 A, B, C = (Symbol(DIMENSION, V, i) for i in range(3))
