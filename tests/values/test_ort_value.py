@@ -1,34 +1,22 @@
 from __future__ import annotations
 
 import copy
-import gc
 import pickle
 
 import ml_dtypes
 import numpy as np
 import pytest
+from value_samples import sample
 
 from ort_core.devices import HOST, Device
 from ort_core.errors import InvalidArgument, OutOfMemory
-from ort_core.ir.types import ElementType, MapType, OptionalType, SequenceType, TensorType
-from ort_core.memory import transfer
-from ort_core.memory.memory_info import OrtAllocatorType, OrtDeviceVendorId, OrtMemoryInfo, OrtMemType
-from ort_core.ort_device import OrtDevice
-from ort_core.ort_value import OrtSyncStream, OrtValue, copy_tensors
-from ort_core.sparse import SparseTensor
-from ort_core.values import DeviceTensor
+from ort_core.ir.types import ElementType, TensorType
+from ort_core.memory.memory_info import OrtAllocatorType, OrtMemoryInfo, OrtMemType
+from ort_core.ort_value import OrtValue
 
 FAKE = Device("fake")
 F32 = TensorType(ElementType.FLOAT)
 ALL = list(ElementType)
-
-
-def sample(element, shape=(2, 3)):
-    count = int(np.prod(shape))
-    if element is ElementType.STRING:
-        return np.array([f"text {i}" for i in range(count)], object).reshape(shape)
-    numbers = np.arange(count) % 2 + (element is not ElementType.BOOL)
-    return numbers.astype(np.float32).astype(element.dtype).reshape(shape)
 
 
 @pytest.mark.parametrize("element", ALL)
@@ -267,6 +255,3 @@ def test_memory_info_goes_before_the_device_arguments():
         value = OrtValue.ortvalue_from_shape_and_type([2], np.float32, "fake", 1, memory_info=info)
     assert value.device == HOST
     assert OrtValue.ortvalue_from_shape_and_type([2], np.float32, memory_info=info).shape() == [2]
-
-
-@pytest.mark.parametrize("device", ["cpu", "fake"])
