@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import random
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from onnx import TensorProto, helper
+from random_models import OPERATORS
 
 import ort_core as ort
 from ort_core.providers import registry
 from ort_core.providers.kernel_provider import KernelProvider
-from ort_core.providers.spec import Claim, Executable, Plugin, Provider
+from ort_core.providers.spec import Claim, Decline, Executable, Plugin, Provider
 
 NAME = "TestExecutionProvider"
 REFERENCE = "ReferenceExecutionProvider"
@@ -140,21 +142,48 @@ class ScriptedExecutable(Executable):
         return evaluate(self._partition.graph, inputs, self._constants)
 
 
-FORMULAS: dict[str, Callable[..., Any]] = {
-    "Add": np.add,
-    "Sub": np.subtract,
-    "Mul": np.multiply,
-    "Neg": np.negative,
-    "Abs": np.abs,
-    "Relu": lambda x: np.maximum(x, 0),
-    "Identity": lambda x: x,
-}
-
-
 def evaluate(graph: Any, inputs: Sequence[Any], constants: Sequence[Any]) -> list[Any]:
-    """The outputs of a partition of simple nodes."""
+    """The outputs of a partition of simple nodes, and of If nodes that it has whole."""
     fixed = [v for v in graph.initializers.values() if not graph.is_input(v)]
     values = dict(zip(graph.inputs, inputs, strict=True)) | dict(zip(fixed, constants, strict=True))
+    with np.errstate(all="ignore"):
+        return _evaluate(graph, values)
+
+
+def _evaluate(graph: Any, values: dict[Any, Any]) -> list[Any]:
+    values |= {v: v.const.array() for v in graph.initializers.values() if v not in values}
     for each in graph.nodes:
-        values[each.outputs[0]] = np.asarray(FORMULAS[each.op_type](*(values[v] for v in each.inputs)))
+        arguments = [None if v is None else values[v] for v in each.inputs]
+        if each.op_type == "If":
+            results: Any = _evaluate(each.attr("then_branch" if arguments[0] else "else_branch"), dict(values))
+        else:
+            attributes = {k: each.attr(k) for k in each.attributes}
+            if each.op_type == "Constant":
+                results = next(a.array() if hasattr(a, "array") else np.float32(a) for a in attributes.values())
+            else:
+                results = OPERATORS[each.op_type](*arguments, **attributes)
+        results = results if isinstance(results, tuple | list) else [results]
+        values |= {v: np.asarray(r) for v, r in zip(each.outputs, results, strict=False) if v is not None}
     return [values[v] for v in graph.outputs]
+
+
+class Claimant(ScriptedProvider):
+    """Claims nodes that `evaluate` knows, in random groups; now and then a control-flow node that it may not have whole."""
+
+    def __init__(self, name: str, seed: int, share: float = 0.5, run: Callable[..., Any] | None = None) -> None:
+        super().__init__(run, name=name)
+        self._rng = random.Random(seed)
+        self._share = share
+
+    def claim(self, view: Any) -> Any:
+        rng = self._rng
+        known = [n for n in view.nodes if not n.domain and (n.op_type in OPERATORS or n.op_type == "If")]
+        taken = [n for n in known if rng.random() < self._share]
+        rng.shuffle(taken)
+        while taken:
+            size = rng.randint(1, 4)
+            group, taken = taken[:size], taken[size:]
+            yield Claim(tuple(group), [n.name for n in group])
+        for n in view.nodes:
+            if rng.random() < 0.1:
+                yield Decline(n, "no luck")

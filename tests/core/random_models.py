@@ -21,17 +21,11 @@ OPSETS = [helper.make_opsetid("", 21), helper.make_opsetid(DOMAIN, 1)]
 
 
 class Val(NamedTuple):
-    """A value with its type.
-
-    Attributes:
-        shape: None is a size that is known at run time only.
-        ranked: whether ONNX's inference finds the rank; it gives up on what a Loop or Scan carries.
-    """
+    """A value with its type; None in a shape is a size that is known at run time only."""
 
     name: str
     kind: str
     shape: tuple[int | None, ...]
-    ranked: bool = True
 
     @property
     def static(self) -> bool:
@@ -74,7 +68,6 @@ class Scope:
     inputs: list[Val] = field(default_factory=list)
     constants: list[tuple[Val, onnx.TensorProto]] = field(default_factory=list)
     hidden: set[Val] = field(default_factory=set)
-    loose: list[Val] = field(default_factory=list)
 
     def visible(self) -> list[Val]:
         outer = self.parent.visible() if self.parent is not None else []
@@ -139,7 +132,6 @@ class Generator:
         rng = self.rng
         chosen = dict.fromkeys(main.values[-3:])
         chosen |= dict.fromkeys(rng.sample(main.values, min(3, len(main.values))))
-        chosen |= dict.fromkeys(main.loose)
         if rng.random() < 0.3:
             chosen |= dict.fromkeys([rng.choice(main.inputs)])
         if rng.random() < 0.3 and main.constants:
@@ -184,7 +176,7 @@ class Generator:
     def emit(
         self, scope: Scope, op: str, inputs: list[Val | None], kind: str, shape: tuple[Any, ...], **attributes: Any
     ) -> Val:
-        result = Val(self.name(), kind, shape, all(v is None or v.ranked for v in inputs))
+        result = Val(self.name(), kind, shape)
         self.budget -= 1
         names = [v.name if v is not None else "" for v in inputs]
         scope.nodes.append(helper.make_node(op, names, [result.name], name=f"{op}_{result.name}", **attributes))
@@ -352,11 +344,7 @@ class Generator:
         names = [v.name if v is not None else "" for v in inputs]
         node_name = f"{op}_{results[0].name}"
         scope.nodes.append(helper.make_node(op, names, [v.name for v in results], name=node_name, **attributes))
-        for value in results:
-            # Nothing else may depend on the rank of a scan output that no iteration produced.
-            target = scope.values if value.static or value.ranked else scope.loose
-            if rng.random() < 0.9:
-                target.append(value)
+        scope.values += [v for v in results if rng.random() < 0.9]
 
     def add_if(self, scope: Scope) -> None:
         types = [self.pick(scope) for _ in range(self.rng.randint(1, 3))]
@@ -365,9 +353,7 @@ class Generator:
         for name in ("then_branch", "else_branch"):
             body = self.inner(scope)
             self.fill(body)
-            outputs = [self.body_output(body, t.kind, t.shape) for t in types]
-            branches[name] = self.graph(body, outputs)
-            types = [t._replace(ranked=t.ranked and o.ranked) for t, o in zip(types, outputs, strict=True)]
+            branches[name] = self.graph(body, [self.body_output(body, t.kind, t.shape) for t in types])
         self.finish(scope, "If", [condition], types, **branches)
 
     def add_loop(self, scope: Scope) -> None:
@@ -378,10 +364,11 @@ class Generator:
         iteration = body.add_input(Val(self.name("i"), INT, ()))
         going = body.add_input(Val(self.name("go"), BOOL, ()))
         for v in state:
-            body.add_input(Val(self.name("s"), v.kind, v.shape, ranked=False))
+            body.add_input(Val(self.name("s"), v.kind, v.shape))
         trips: Val | None = rng.choice([self.constant_of(scope, np.array(rng.randint(0, 3))), self.trip_count(scope)])
         condition: Val | None = rng.choice([None, None, self.pick(scope, BOOL, ())])
         if condition is None:
+            # ONNX's inference knows no type for it.
             body.hidden.add(going)
         self.fill(body)
         computed = self.body_output(body, BOOL, ())
@@ -393,8 +380,7 @@ class Generator:
         outputs = [proceed, *[self.body_output(body, v.kind, v.shape) for v in state]]
         items = [self.body_output(body, v.kind, v.shape) for v in scans]
         outputs += items
-        types = [v._replace(ranked=False) for v in state]
-        types += [v._replace(shape=(None, *v.shape)) for v in items]
+        types = [*state, *[v._replace(shape=(None, *v.shape)) for v in items]]
         self.finish(scope, "Loop", [trips, condition, *state], types, body=self.graph(body, outputs))
 
     def trip_count(self, scope: Scope) -> Val:
@@ -413,7 +399,7 @@ class Generator:
         scans = [self.pick(scope) for _ in range(rng.randint(0 if state else 1, 2))]
         body = self.inner(scope)
         for v in state:
-            body.add_input(Val(self.name("s"), v.kind, v.shape, ranked=False))
+            body.add_input(Val(self.name("s"), v.kind, v.shape))
         for v in scanned:
             body.add_input(v._replace(name=self.name("e"), shape=tuple(d for i, d in enumerate(v.shape) if i != axis)))
         self.fill(body)
@@ -421,7 +407,7 @@ class Generator:
         length = first.shape[axis]
         # What has a size that is not known has it in front.
         out_axes = [0 if length is None else rng.randrange(len(v.shape) + 1) for v in scans]
-        types = [v._replace(ranked=False) for v in state]
+        types = list(state)
         for v, a in zip(outputs[len(state) :], out_axes, strict=True):
             types.append(v._replace(shape=(*v.shape[:a], length, *v.shape[a:])))
         attributes: dict[str, Any] = {}
@@ -482,7 +468,7 @@ class Generator:
         if len(formals) > 1:
             names += rng.choice([[], [""], [self.pick(scope, FLOAT, ()).name]])
         attributes = {} if has_default and rng.random() < 0.5 else {"factor": rng.choice([0.25, -2.0])}
-        results = [Val(self.name(), v.kind, v.shape, ranked=False) for v in outputs]
+        results = [Val(self.name(), v.kind, v.shape) for v in outputs]
         self.budget -= 1
         node_name = f"{proto.name}_{results[0].name}"
         scope.nodes.append(
@@ -626,7 +612,7 @@ OPERATORS: dict[str, Any] = {
     "Abs": np.abs,
     "Add": np.add,
     "And": np.logical_and,
-    "Cast": lambda x, to: x.astype(helper.tensor_dtype_to_np_dtype(to)),
+    "Cast": lambda x, to, **_: x.astype(helper.tensor_dtype_to_np_dtype(to)),
     "Clip": _clip,
     "Concat": lambda *xs, axis: np.concatenate(xs, axis),
     "Constant": lambda **kw: numpy_helper.to_array(kw["value"]) if "value" in kw else np.float32(kw["value_float"]),

@@ -26,7 +26,7 @@ class TroubleExecutable(Executable):
         assert not self.provider.closed, "run after close"
         if self.plugin.entered is not None:
             self.plugin.entered.set()
-            assert self.plugin.go_on.wait(30)
+            assert self.plugin.go_on.wait(30) is not False
         assert not self.provider.closed, "closed during a run"
         if self.plugin.failure is not None:
             raise self.plugin.failure

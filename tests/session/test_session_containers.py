@@ -213,14 +213,14 @@ def test_sparse_initializer_as_output_stays_sparse():
     )
     w = results(source, {"x": X})[1]
     assert isinstance(w, ort.SparseTensor)
-    assert w.dense_shape().tolist() == [2, 2]
+    assert list(w.dense_shape()) == [2, 2]
     assert w.values().tolist() == [3, 4]
 
 
 @pytest.mark.parametrize("indices", [[0, 4], [-1, 0], [[0, 0], [2, 0]], [[0, -1], [1, 1]]])
 def test_sparse_initializer_with_an_index_outside_is_refused(indices):
     source = with_sparse_initializer(sparse_tensor(indices), [node("MatMul", ["x", "w"], ["y"])], [tensor("y", [3, 2])])
-    with pytest.raises(InvalidGraph, match="sparse initializer 'w'.*outside"):
+    with pytest.raises(InvalidGraph, match="sparse constant 'w'.*outside"):
         ort.InferenceSession(source)
 
 

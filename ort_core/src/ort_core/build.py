@@ -138,7 +138,10 @@ def build(
         providers: in priority order; one that fails is reported to `on_failure` (which may raise) and left out.
         fallback: takes the nodes that nobody else claims; None makes such nodes an error.
     """
+    from ort_core.infer.dimensions import override_dimensions
     from ort_core.infer.shapes import infer_types
+    from ort_core.load.declared_opset import older_declaration
+    from ort_core.load.opset import normalize_opset
     from ort_core.load.save import save_model
     from ort_core.optimize.pipeline import optimize, run_passes
     from ort_core.providers import hooks
@@ -146,7 +149,10 @@ def build(
     context = Context(env, options.load_cancelled)
     context.check()
     model = load(source, options)
+    declared_ir = model.header.ir_version
     context.check()
+    model = normalize_opset(model, infer=infer_types)
+    override_dimensions(model, options.free_dimensions_by_name, options.free_dimensions_by_denotation)
     infer_types(model)
     interface = _interface(model)
     level = Level(options.graph_optimization_level)
@@ -154,7 +160,8 @@ def build(
     optimize(model, level, passes, extra=hooks.graph_passes(level), disabled=disabled_passes)
     context.check()
     if options.optimized_model_filepath:
-        save_model(model, options.optimized_model_filepath)
+        with older_declaration(model, declared_ir):
+            save_model(model, options.optimized_model_filepath)
     dump("optimize", model.graph)
     active = list(providers)
     failures: dict[str, Exception] = {}
@@ -186,11 +193,8 @@ def build(
 
 
 def load(source: Any, options: SessionOptions) -> Model:
-    """Loads a model, brings it to the common opset and applies the options that change what is loaded."""
-    from ort_core.infer.dimensions import override_dimensions
-    from ort_core.infer.shapes import infer_types
+    """Loads a model as it declares itself, with the initializers that the options give."""
     from ort_core.load.onnx_model import load_model
-    from ort_core.load.opset import normalize_opset
     from ort_core.load.sparse import make_sparse_dense
     from ort_core.providers import hooks
 
@@ -204,8 +208,6 @@ def load(source: Any, options: SessionOptions) -> Model:
     make_sparse_dense(model)
     for name, value in options.initializers.items():
         _replace_initializer(model.graph, name, value.numpy())
-    model = normalize_opset(model, infer=infer_types)
-    override_dimensions(model, options.free_dimensions_by_name, options.free_dimensions_by_denotation)
     return model
 
 

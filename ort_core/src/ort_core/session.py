@@ -212,6 +212,7 @@ class InferenceSession(SessionInfo, NativeMethods):
         """
         if not isinstance(iobinding, IOBinding):
             raise TypeError(f"run_with_iobinding takes an IOBinding, got {type(iobinding).__name__}")
+        self._live()
         if iobinding._session is not self:
             raise InvalidArgument(
                 "IOBinding must be used with the session that created it. Make one with session.io_binding()."
@@ -309,15 +310,19 @@ class InferenceSession(SessionInfo, NativeMethods):
         try:
             return model.run(inputs, requests(model) if callable(requests) else requests, settings)
         except EPFail as error:
-            if not self._fallback_enabled:
-                raise
             model = self._fall_back(model, error)
         return model.run(inputs, requests(model) if callable(requests) else requests, settings)
 
     def _fall_back(self, failed: LiveModel, error: EPFail) -> LiveModel:
-        """The model on the providers that are left; another thread may have created it already."""
+        """The model on the providers that are left; another thread may have created it already.
+
+        Raises:
+            EPFail: the given one, if nothing is left or fallback is disabled.
+        """
         with self._lock:
             if self._model is failed:
+                if not self._fallback_enabled:
+                    raise error
                 name = error.provider or failed.providers[0].name
                 remaining = [p.name for p in failed.providers if p.name != name]
                 if not remaining and failed.selection.reference_fallback and name != REFERENCE:
@@ -397,14 +402,14 @@ class InferenceSession(SessionInfo, NativeMethods):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """A path is pickled with the SHA-256 of the file, other models with their bytes."""
-        names = self.get_providers()
+        self._live()
         source, digest = self._source.pickled()
         settings = {
             "disabled_optimizers": self._disabled_optimizers,
             "enable_fallback": self._fallback_enabled,
             "on_provider_error": self._on_provider_error,
         }
-        return _restore, (source, digest, self._options, [(n, self._provider_settings(n)) for n in names], settings)
+        return _restore, (source, digest, self._options, [(n, self._provider_settings(n)) for n in self._active], settings)
 
     def _live(self) -> LiveModel:
         model = self._model

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
-from ort_core.infer.shape_facts import MAX_ELEMENTS, ShapeFacts, Terms
+from ort_core.infer.shape_facts import MAX_ELEMENTS, ShapeFacts, Terms, operand
 from ort_core.infer.terms import ELEMENT, Symbol, Term, add, divide, is_natural, multiply, subtract
 from ort_core.ir.graph import Node, Value
 from ort_core.ir.types import ElementType
@@ -15,12 +15,12 @@ ElementRule: TypeAlias = Callable[[ShapeFacts, Node], "Terms | None"]
 
 
 def _shape(facts: ShapeFacts, node: Node) -> Terms | None:
-    shape = facts.shape(node.inputs[0])
+    shape = facts.shape(operand(node, 0))
     return None if shape is None else shape[slice(node.attr("start", 0), node.attr("end"))]
 
 
 def _size(facts: ShapeFacts, node: Node) -> Terms | None:
-    shape = facts.shape(node.inputs[0])
+    shape = facts.shape(operand(node, 0))
     if shape is None:
         return None
     total: Term = 1
@@ -30,28 +30,28 @@ def _size(facts: ShapeFacts, node: Node) -> Terms | None:
 
 
 def _same(facts: ShapeFacts, node: Node) -> Terms | None:
-    return facts.elements(node.inputs[0])
+    return facts.elements(operand(node, 0))
 
 
 def _cast(facts: ShapeFacts, node: Node) -> Terms | None:
-    source = node.inputs[0]
+    source, output = operand(node, 0), node.outputs[0]
     elements = facts.elements(source)
-    if source is None or elements is None or source.element is node.attr("to"):
+    if source is None or output is None or elements is None or source.element is output.element:
         return elements
-    if node.attr("to") == ElementType.BOOL:
+    if output.element is ElementType.BOOL:
         known = facts.integers(source)
         return None if known is None else tuple(int(e != 0) for e in known)
     return elements
 
 
 def _reshape(facts: ShapeFacts, node: Node) -> Terms | None:
-    elements = facts.elements(node.inputs[0])
+    elements = facts.elements(operand(node, 0))
     return elements if facts.rank(node.outputs[0]) in (0, 1) else None
 
 
 def _gather(facts: ShapeFacts, node: Node) -> Terms | None:
-    data, indices = facts.elements(node.inputs[0]), facts.integers(node.inputs[1])
-    if data is None or indices is None or facts.rank(node.inputs[0]) != 1:
+    data, indices = facts.elements(operand(node, 0)), facts.integers(operand(node, 1))
+    if data is None or indices is None or facts.rank(operand(node, 0)) != 1:
         return None
     if any(not -len(data) <= i < len(data) for i in indices):
         return None
@@ -59,10 +59,10 @@ def _gather(facts: ShapeFacts, node: Node) -> Terms | None:
 
 
 def _slice(facts: ShapeFacts, node: Node) -> Terms | None:
-    data = facts.elements(node.inputs[0])
-    bounds = [facts.integers(v) for v in node.inputs[1:3]]
-    steps = (1,) if len(node.inputs) < 5 or node.inputs[4] is None else facts.integers(node.inputs[4])
-    if data is None or steps is None or facts.rank(node.inputs[0]) != 1:
+    data = facts.elements(operand(node, 0))
+    bounds = [facts.integers(operand(node, index)) for index in (1, 2)]
+    steps = (1,) if operand(node, 4) is None else facts.integers(operand(node, 4))
+    if data is None or steps is None or facts.rank(operand(node, 0)) != 1:
         return None
     if any(b is None or len(b) != 1 for b in (*bounds, steps)) or steps[0] == 0:
         return None
@@ -104,8 +104,8 @@ def _leaves(facts: ShapeFacts, value: Value | None) -> Terms | None:
 
 
 def _broadcast(facts: ShapeFacts, node: Node, function: Callable[[Term, Term], Term | None]) -> Terms | None:
-    a, b = (facts.elements(v) for v in node.inputs)
-    if a is None or b is None or any(facts.rank(v) is None for v in node.inputs):
+    a, b = (facts.elements(operand(node, index)) for index in (0, 1))
+    if a is None or b is None:
         return None
     if len(a) != len(b) and 1 not in (len(a), len(b)):
         return None
@@ -141,8 +141,8 @@ def _equal(facts: ShapeFacts, node: Node) -> Terms | None:
 
 
 def _where(facts: ShapeFacts, node: Node) -> Terms | None:
-    condition = facts.integers(node.inputs[0])
-    a, b = facts.elements(node.inputs[1]), facts.elements(node.inputs[2])
+    condition = facts.integers(operand(node, 0))
+    a, b = facts.elements(operand(node, 1)), facts.elements(operand(node, 2))
     if condition is None or a is None or b is None:
         return None
     count = max(len(condition), len(a), len(b))
@@ -153,7 +153,7 @@ def _where(facts: ShapeFacts, node: Node) -> Terms | None:
 
 
 def _constant_of_shape(facts: ShapeFacts, node: Node) -> Terms | None:
-    shape = facts.integers(node.inputs[0])
+    shape = facts.integers(operand(node, 0))
     if shape is None or len(shape) > 1 or math.prod(shape) > MAX_ELEMENTS or min(shape, default=0) < 0:
         return None
     fill = node.attr("value")
@@ -163,7 +163,7 @@ def _constant_of_shape(facts: ShapeFacts, node: Node) -> Terms | None:
 
 
 def _expand(facts: ShapeFacts, node: Node) -> Terms | None:
-    elements, shape = facts.elements(node.inputs[0]), facts.shape(node.outputs[0])
+    elements, shape = facts.elements(operand(node, 0)), facts.shape(node.outputs[0])
     if elements is None or shape is None or len(shape) > 1:
         return None
     count = shape[0] if shape else 1
@@ -173,9 +173,9 @@ def _expand(facts: ShapeFacts, node: Node) -> Terms | None:
 
 
 def _reduce_prod(facts: ShapeFacts, node: Node) -> Terms | None:
-    elements = facts.elements(node.inputs[0])
-    axes = facts.integers(node.inputs[1]) if len(node.inputs) > 1 and node.inputs[1] is not None else ()
-    if elements is None or facts.rank(node.inputs[0]) != 1 or axes not in ((), (0,), (-1,)):
+    elements = facts.elements(operand(node, 0))
+    axes = () if operand(node, 1) is None else facts.integers(operand(node, 1))
+    if elements is None or facts.rank(operand(node, 0)) != 1 or axes not in ((), (0,), (-1,)):
         return None
     if not axes and node.attr("noop_with_empty_axes", 0):
         return None

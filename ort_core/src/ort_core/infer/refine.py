@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from ort_core.infer.shape_facts import ShapeFacts
+from ort_core.infer.shape_rules import SHAPE_RULES
 from ort_core.infer.terms import DIMENSION, Symbol, Term
-from ort_core.ir.graph import Model, Value
+from ort_core.ir.graph import Graph, Model, Node, Value
 from ort_core.ir.shapes import Dim
 from ort_core.ir.types import TensorType, ValueType
 
@@ -32,7 +33,12 @@ def is_vague(type_: ValueType | None) -> bool:
 
 
 def refine_shapes(model: Model, found: dict[Value, ValueType]) -> dict[Value, ValueType]:
-    """Improves the types in `found`, which `Value.type` already has, and returns those that gained a size or a rank."""
+    """Improves the types in `found`, which `Value.type` already has.
+
+    Returns:
+        The types that gained a size or a rank, if that may tell ONNX's inference more about an operator that shape
+        arithmetic does not know.
+    """
     gained: dict[Value, ValueType] = {}
     names: dict[Term, str] = {}
     for graph in model.graph.graphs():
@@ -49,7 +55,15 @@ def refine_shapes(model: Model, found: dict[Value, ValueType]) -> dict[Value, Va
                 found[value] = better
                 if _gains(type_, better):
                     gained[value] = better
-    return gained
+    return gained if any(_needs_onnx(use.user) for value in gained for use in value.uses) else {}
+
+
+def _needs_onnx(user: Node | Graph) -> bool:
+    if isinstance(user, Graph):
+        return user.parent is not None
+    if not user.domain and user.op_type in SHAPE_RULES:
+        return False
+    return any(v is not None and is_vague(v.type) for v in user.outputs)
 
 
 def _refined(value: Value, type_: TensorType, facts: ShapeFacts, names: dict[Term, str]) -> TensorType:

@@ -13,7 +13,7 @@ import numpy as np
 
 from ort_core.infer.constants import known_array
 from ort_core.infer.terms import DIMENSION, Symbol, Term, fits_int64
-from ort_core.ir.graph import Graph, Value
+from ort_core.ir.graph import Graph, Node, Value
 from ort_core.ir.types import ElementType, TensorType
 
 Terms: TypeAlias = "tuple[Term, ...]"
@@ -32,20 +32,23 @@ class ShapeFacts:
         self._shapes: dict[Value, Terms | None] = {}
         self._elements: dict[Value, Terms | None] = {}
         for node in graph.nodes:
-            if node.domain or any(a.ref for a in node.attributes.values()):
+            if node.domain or (node.attributes and any(a.ref for a in node.attributes.values())):
                 continue
-            rule = SHAPE_RULES.get(node.op_type)
-            if rule is not None:
-                shapes = rule(self, node)
-                if shapes is not None:
-                    for value, shape in zip(node.outputs, shapes, strict=False):
-                        if value is not None and shape is not None:
-                            self._shapes[value] = _confirmed(value, shape)
-            element_rule = ELEMENT_RULES.get(node.op_type)
-            if element_rule is not None and (value := node.outputs[0]) is not None and value.element in _INTEGERS:
-                elements = element_rule(self, node)
+            value = node.outputs[0] if node.outputs else None
+            static = None if value is None or len(node.outputs) > 1 else _static_shape(value)
+            if value is not None and static is not None:
+                self._shapes[value] = static
+            elif (rule := SHAPE_RULES.get(node.op_type)) is not None:
+                self._set_shapes(node, rule(self, node))
+            if value is not None and node.op_type in ELEMENT_RULES and value.element in _INTEGERS:
+                elements = ELEMENT_RULES[node.op_type](self, node)
                 if elements is not None and len(elements) <= MAX_ELEMENTS and all(map(fits_int64, elements)):
                     self._elements[value] = elements
+
+    def _set_shapes(self, node: Node, shapes: Sequence[Sequence[Term | None] | None] | None) -> None:
+        for value, shape in zip(node.outputs, shapes or (), strict=False):
+            if value is not None and shape is not None:
+                self._shapes[value] = _confirmed(value, shape)
 
     def shape(self, value: Value | None) -> Terms | None:
         """The dimensions, or None while the rank is unknown."""
@@ -82,10 +85,23 @@ class ShapeFacts:
         return self.shape(value) == ()
 
 
+def operand(node: Node, index: int) -> Value | None:
+    """Input `index` of a node, or None if it is absent."""
+    return node.inputs[index] if index < len(node.inputs) else None
+
+
 def dimensions(value: Value, rank: int) -> Terms:
     """Fresh symbols for the dimensions of a value, or their sizes where the type has them."""
     shape = value.shape if value.shape is not None and len(value.shape) == rank else (None,) * rank
     return tuple(d if isinstance(d, int) else Symbol(DIMENSION, value, axis) for axis, d in enumerate(shape))
+
+
+def _static_shape(value: Value) -> Terms | None:
+    shape = value.shape
+    if shape is None:
+        return None
+    sizes = tuple(d for d in shape if isinstance(d, int))
+    return sizes if len(sizes) == len(shape) else None
 
 
 def _from_type(value: Value) -> Terms | None:

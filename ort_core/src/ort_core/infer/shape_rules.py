@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
-from ort_core.infer.shape_facts import ShapeFacts, Terms, dimensions
+from ort_core.infer.shape_facts import ShapeFacts, Terms, dimensions, operand
 from ort_core.infer.terms import Term, add, is_natural, quotient
 from ort_core.ir.graph import Node, Value
 
@@ -15,7 +15,7 @@ ShapeRule: TypeAlias = Callable[[ShapeFacts, Node], Shapes]
 
 
 def _same(facts: ShapeFacts, node: Node) -> Shapes:
-    return (facts.shape(node.inputs[0]),)
+    return (facts.shape(operand(node, 0)),)
 
 
 def broadcast(shapes: Sequence[Terms | None], output: Value | None) -> Sequence[Term | None] | None:
@@ -42,6 +42,8 @@ def _broadcast_dim(a: Term | None, b: Term | None) -> Term | None:
 
 
 def _broadcasting(facts: ShapeFacts, node: Node) -> Shapes:
+    if "broadcast" in node.attributes or "axis" in node.attributes:
+        return None
     return (broadcast([facts.shape(v) for v in node.inputs], node.outputs[0]),)
 
 
@@ -54,7 +56,7 @@ def normal_axes(axes: Sequence[int], rank: int) -> tuple[int, ...] | None:
 
 
 def _transpose(facts: ShapeFacts, node: Node) -> Shapes:
-    shape = facts.shape(node.inputs[0])
+    shape = facts.shape(operand(node, 0))
     if shape is None:
         return None
     permutation = node.attr("perm", tuple(reversed(range(len(shape)))))
@@ -64,7 +66,7 @@ def _transpose(facts: ShapeFacts, node: Node) -> Shapes:
 
 
 def _unsqueeze(facts: ShapeFacts, node: Node) -> Shapes:
-    shape, axes = facts.shape(node.inputs[0]), facts.integers(node.inputs[1])
+    shape, axes = facts.shape(operand(node, 0)), facts.integers(operand(node, 1))
     if shape is None or axes is None:
         return None
     normal = normal_axes(axes, len(shape) + len(axes))
@@ -77,11 +79,11 @@ def _unsqueeze(facts: ShapeFacts, node: Node) -> Shapes:
 
 
 def _squeeze(facts: ShapeFacts, node: Node) -> Shapes:
-    shape = facts.shape(node.inputs[0])
-    if shape is None or len(node.inputs) < 2 or node.inputs[1] is None:
+    shape = facts.shape(operand(node, 0))
+    axes = facts.integers(operand(node, 1))
+    if shape is None or axes is None:
         return None
-    axes = facts.integers(node.inputs[1])
-    normal = None if axes is None else normal_axes(axes, len(shape))
+    normal = normal_axes(axes, len(shape))
     if normal is None:
         return None
     return ([dim for axis, dim in enumerate(shape) if axis not in normal],)
@@ -89,10 +91,10 @@ def _squeeze(facts: ShapeFacts, node: Node) -> Shapes:
 
 def _reshape(facts: ShapeFacts, node: Node) -> Shapes:
     output = node.outputs[0]
-    target = facts.elements(node.inputs[1])
+    target = facts.elements(operand(node, 1))
     if output is None or target is None:
         return None
-    return (resolve_reshape(facts.shape(node.inputs[0]), target, node.attr("allowzero", 0) == 1, output),)
+    return (resolve_reshape(facts.shape(operand(node, 0)), target, node.attr("allowzero", 0) == 1, output),)
 
 
 def resolve_reshape(source: Terms | None, target: Terms, allow_zero: bool, output: Value) -> Terms:
@@ -114,7 +116,7 @@ def resolve_reshape(source: Terms | None, target: Terms, allow_zero: bool, outpu
 
 
 def _flatten(facts: ShapeFacts, node: Node) -> Shapes:
-    shape = facts.shape(node.inputs[0])
+    shape = facts.shape(operand(node, 0))
     if shape is None:
         return None
     axis = node.attr("axis", 1)
@@ -123,7 +125,7 @@ def _flatten(facts: ShapeFacts, node: Node) -> Shapes:
 
 
 def _expand(facts: ShapeFacts, node: Node) -> Shapes:
-    return (broadcast([facts.shape(node.inputs[0]), facts.elements(node.inputs[1])], node.outputs[0]),)
+    return (broadcast([facts.shape(operand(node, 0)), facts.elements(operand(node, 1))], node.outputs[0]),)
 
 
 def _concat(facts: ShapeFacts, node: Node) -> Shapes:
@@ -132,7 +134,7 @@ def _concat(facts: ShapeFacts, node: Node) -> Shapes:
     known = [s for s in shapes if s is not None]
     if first is None or len(known) != len(shapes) or len({len(s) for s in known}) != 1:
         return None
-    axis = node.attr("axis")
+    axis = node.attr("axis", 1)
     axis = axis + len(first) if axis < 0 else axis
     if not 0 <= axis < len(first):
         return None
@@ -144,14 +146,14 @@ def _concat(facts: ShapeFacts, node: Node) -> Shapes:
 
 
 def _split(facts: ShapeFacts, node: Node) -> Shapes:
-    shape = facts.shape(node.inputs[0])
+    shape = facts.shape(operand(node, 0))
     if shape is None:
         return None
     axis = node.attr("axis", 0)
     axis = axis + len(shape) if axis < 0 else axis
     if not 0 <= axis < len(shape):
         return None
-    sizes = facts.integers(node.inputs[1]) if len(node.inputs) > 1 and node.inputs[1] is not None else None
+    sizes = facts.integers(operand(node, 1))
     return [
         [*shape[:axis], sizes[i] if sizes is not None and i < len(sizes) else None, *shape[axis + 1 :]]
         for i in range(len(node.outputs))
@@ -159,7 +161,7 @@ def _split(facts: ShapeFacts, node: Node) -> Shapes:
 
 
 def _matmul(facts: ShapeFacts, node: Node) -> Shapes:
-    a, b = facts.shape(node.inputs[0]), facts.shape(node.inputs[1])
+    a, b = facts.shape(operand(node, 0)), facts.shape(operand(node, 1))
     if a is None or b is None or len(a) < 2 or len(b) < 2:
         return None
     batch = broadcast([a[:-2], b[:-2]], node.outputs[0])
@@ -167,14 +169,14 @@ def _matmul(facts: ShapeFacts, node: Node) -> Shapes:
 
 
 def _gemm(facts: ShapeFacts, node: Node) -> Shapes:
-    a, b = facts.shape(node.inputs[0]), facts.shape(node.inputs[1])
+    a, b = facts.shape(operand(node, 0)), facts.shape(operand(node, 1))
     if a is None or b is None or len(a) != 2 or len(b) != 2:
         return None
     return ((a[1 if node.attr("transA", 0) else 0], b[0 if node.attr("transB", 0) else 1]),)
 
 
 def _gather(facts: ShapeFacts, node: Node) -> Shapes:
-    data, indices = facts.shape(node.inputs[0]), facts.shape(node.inputs[1])
+    data, indices = facts.shape(operand(node, 0)), facts.shape(operand(node, 1))
     if data is None or indices is None:
         return None
     axis = node.attr("axis", 0)
@@ -183,7 +185,7 @@ def _gather(facts: ShapeFacts, node: Node) -> Shapes:
 
 
 def _slice(facts: ShapeFacts, node: Node) -> Shapes:
-    shape = facts.shape(node.inputs[0])
+    shape = facts.shape(operand(node, 0))
     axes = sliced_axes(facts, node)
     if shape is None or axes is None:
         return None
@@ -192,8 +194,8 @@ def _slice(facts: ShapeFacts, node: Node) -> Shapes:
 
 def sliced_axes(facts: ShapeFacts, node: Node) -> dict[int, bool] | None:
     """For each axis that a Slice names, whether it keeps the whole of it; None if the axes are unknown."""
-    shape = facts.shape(node.inputs[0])
-    inputs = [*node.inputs, None, None][:5]
+    shape = facts.shape(operand(node, 0))
+    inputs = [operand(node, index) for index in range(5)]
     starts, ends = facts.elements(inputs[1]), facts.elements(inputs[2])
     if shape is None:
         return None
@@ -224,10 +226,10 @@ def _covers(end: Term, dim: Term) -> bool:
 
 
 def _reduce(facts: ShapeFacts, node: Node) -> Shapes:
-    shape = facts.shape(node.inputs[0])
+    shape = facts.shape(operand(node, 0))
     if shape is None:
         return None
-    axes = facts.integers(node.inputs[1]) if len(node.inputs) > 1 else None
+    axes = facts.integers(operand(node, 1))
     return _reduced(shape, axes, node) if axes else None
 
 
@@ -241,28 +243,35 @@ def _reduced(shape: Terms, axes: Sequence[int], node: Node) -> Shapes:
 
 
 def _arg_reduce(facts: ShapeFacts, node: Node) -> Shapes:
-    shape = facts.shape(node.inputs[0])
+    shape = facts.shape(operand(node, 0))
     return None if shape is None else _reduced(shape, (node.attr("axis", 0),), node)
 
 
 def _shape_of(facts: ShapeFacts, node: Node) -> Shapes:
-    shape = facts.shape(node.inputs[0])
+    shape = facts.shape(operand(node, 0))
     return None if shape is None else ((len(shape[slice(node.attr("start", 0), node.attr("end"))]),),)
 
 
+def _range(facts: ShapeFacts, node: Node) -> Shapes:
+    start, limit, delta = (facts.elements(operand(node, index)) for index in range(3))
+    if start != (0,) or delta != (1,) or limit is None or len(limit) != 1 or not is_natural(limit[0]):
+        return None
+    return (limit,)
+
+
 def _constant_of_shape(facts: ShapeFacts, node: Node) -> Shapes:
-    return (facts.elements(node.inputs[0]),)
+    return (facts.elements(operand(node, 0)),)
 
 
 def _conv(facts: ShapeFacts, node: Node) -> Shapes:
-    data, weight = facts.shape(node.inputs[0]), facts.shape(node.inputs[1])
+    data, weight = facts.shape(operand(node, 0)), facts.shape(operand(node, 1))
     if data is None or weight is None or len(data) < 3:
         return None
     return ([data[0], weight[0], *[None] * (len(data) - 2)],)
 
 
 def _keeps_batch_and_channel(facts: ShapeFacts, node: Node) -> Shapes:
-    data = facts.shape(node.inputs[0])
+    data = facts.shape(operand(node, 0))
     return None if data is None or len(data) < 3 else ([data[0], data[1], *[None] * (len(data) - 2)],)
 
 
@@ -295,6 +304,7 @@ SHAPE_RULES: Mapping[str, ShapeRule] = {
     "Gather": _gather,
     "Gemm": _gemm,
     "MatMul": _matmul,
+    "Range": _range,
     "Reshape": _reshape,
     "Shape": _shape_of,
     "Slice": _slice,

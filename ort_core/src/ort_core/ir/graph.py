@@ -250,7 +250,7 @@ class Graph:
     `add` appends and `remove` deletes in constant time; after out-of-order additions `sort()` restores the order.
 
     Attributes:
-        declared_outputs: the output types that the file declares, kept by the first type inference.
+        declared_outputs: the output types that the file declares; for the main graph kept by the first type inference.
     """
 
     def __init__(self, name: str = "", parent: Node | None = None) -> None:

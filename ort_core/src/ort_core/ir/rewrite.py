@@ -170,6 +170,7 @@ def clone_graph(
     """
     graph = Graph(source.name, parent)
     graph.doc, graph.metadata, graph.annotations = source.doc, dict(source.metadata), source.annotations
+    graph.declared_outputs = source.declared_outputs
     for value in source.inputs:
         graph.add_input(clone_value(value, values, names))
     for value in source.initializers.values():

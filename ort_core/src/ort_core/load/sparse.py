@@ -1,17 +1,18 @@
-"""Sparse initializers made dense where nodes read them: in ONNX no operator takes a sparse tensor for a tensor."""
+"""Sparse constants made dense where nodes read them: in ONNX no operator takes a sparse tensor for a tensor."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from ort_core.errors import InvalidGraph, OutOfMemory
-from ort_core.ir.graph import Model, Node, SparseWeight
+from ort_core.ir.graph import Attribute, AttributeKind, Model, Node, SparseWeight
 from ort_core.ir.tensors import ArrayWeight
 from ort_core.ir.types import ElementType, TensorType, describe
 
 
 def make_sparse_dense(model: Model) -> None:
-    """Replaces the sparse constants of initializers that nodes read; one that is only a graph output stays sparse.
+    """Replaces sparse initializers that nodes read (one that is only a graph output stays sparse), and the sparse values
+    of Constant nodes, whose outputs are dense.
 
     Raises:
         InvalidGraph: an index lies outside the dimensions.
@@ -25,7 +26,13 @@ def make_sparse_dense(model: Model) -> None:
                 and isinstance(value.type, TensorType)
                 and any(isinstance(use.user, Node) for use in value.uses)
             ):
-                value.const = ArrayWeight(dense_array(const, value.name), const.values.element)
+                value.const = ArrayWeight(dense_array(const, f"'{value.name}'"), const.values.element)
+        for node in graph.nodes:
+            sparse = node.attributes.get("sparse_value") if node.op_type == "Constant" and node.domain == "" else None
+            if sparse is not None and isinstance(sparse.value, SparseWeight):
+                del node.attributes["sparse_value"]
+                weight = ArrayWeight(dense_array(sparse.value, node.where()), sparse.value.values.element)
+                node.attributes["value"] = Attribute(AttributeKind.TENSOR, weight)
 
 
 def dense_array(weight: SparseWeight, name: str) -> np.ndarray:
@@ -42,13 +49,13 @@ def dense_array(weight: SparseWeight, name: str) -> np.ndarray:
         result = np.full(shape, "", object) if element is ElementType.STRING else np.zeros(shape, element.dtype)
     except (MemoryError, ValueError) as error:
         raise OutOfMemory(
-            f"sparse initializer '{name}' is {describe(TensorType(element, shape))} when it is made dense, which does not "
+            f"sparse constant {name} is {describe(TensorType(element, shape))} when it is made dense, which does not "
             "fit into memory. Split the tensor."
         ) from error
     limits = np.array(result.size if linear else shape, np.int64)
     if indices.size and ((indices < 0) | (indices >= limits)).any():
         raise InvalidGraph(
-            f"sparse initializer '{name}': an index lies outside its dimensions {list(shape)}: got {indices.min()} to "
+            f"sparse constant {name}: an index lies outside its dimensions {list(shape)}: got {indices.min()} to "
             f"{indices.max()}. The model file is damaged; export it again."
         )
     if linear:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from ort_core.ir.graph import Function, Model, Node
+from ort_core.ir.graph import ONNX_DOMAIN, Function, Model, Node, Value
 from ort_core.ir.schema import operator_schema
+
+_WRONG_BODIES = frozenset({(ONNX_DOMAIN, "Bernoulli")})
+"""Operators that must not be expanded: ONNX's body of Bernoulli draws ones with probability 1 - x."""
 
 
 def function_of(node: Node, model: Model) -> Function | None:
@@ -19,7 +22,7 @@ def function_of(node: Node, model: Model) -> Function | None:
         return local
     opset = model.opset_imports.get(node.domain)
     schema: Any = None if opset is None else operator_schema(node.op_type, node.domain, opset)
-    if schema is None or opset is None:
+    if schema is None or opset is None or (node.domain, node.op_type) in _WRONG_BODIES:
         return None
     if schema.has_function:
         return _fixed_body(node.op_type, node.domain, opset)
@@ -60,6 +63,9 @@ def _normalized(body: bytes, schema: Any) -> Function:
 
     function = onnx.FunctionProto.FromString(body)
     function.domain, function.name = schema.domain or "ai.onnx", schema.name
+    outputs = list(function.output)
+    computed = {*function.input, *(name for node in function.node for name in node.output)}
+    function.output[:] = [name for name in outputs if name in computed]
     defaults = {name: attribute.default_value for name, attribute in schema.attributes.items()}
     given = [name for name in function.attribute if name in defaults and defaults[name].type]
     function.attribute_proto.extend(defaults[name] for name in given)
@@ -70,4 +76,16 @@ def _normalized(body: bytes, schema: Any) -> Function:
     proto.functions.append(function)
     model = normalize_opset(from_proto(proto))
     (result,) = model.functions.values()
+    _restore_outputs(result, outputs)
     return result
+
+
+def _restore_outputs(function: Function, names: list[str]) -> None:
+    """Gives every output its place; those that the body does not compute for this call become values without producer."""
+    graph = function.graph
+    computed = dict(zip(graph.output_names, graph.outputs, strict=True))
+    for name in names[len(computed) :]:
+        graph.add_output(Value(name))
+    for index, name in enumerate(names):
+        graph.set_output(index, computed.get(name) or Value(name))
+    graph.output_names[:] = names

@@ -95,10 +95,13 @@ def _scan_types(body: Graph, first: int) -> tuple[ValueType | None, ...]:
     """The types of scan outputs as inferred, or as declared where not even the rank is known: results that no iteration
     produced have that shape.
     """
-    declared = body.declared_outputs or (None,) * len(body.outputs)
+    outputs = body.outputs
+    declared = body.declared_outputs or ()
+    if len(declared) != len(outputs):
+        declared = (None,) * len(outputs)
     return tuple(
         d if isinstance(d, TensorType) and v.shape is None and v.element in (None, d.element) else v.type
-        for v, d in zip(body.outputs[first:], declared[first:], strict=True)
+        for v, d in zip(outputs[first:], declared[first:], strict=True)
     )
 
 

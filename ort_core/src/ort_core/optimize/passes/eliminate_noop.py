@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from ort_core.infer.shape_facts import ShapeFacts, facts_of
+from ort_core.infer.shape_facts import ShapeFacts, facts_of, operand
 from ort_core.infer.shape_rules import broadcast, resolve_reshape, sliced_axes
 from ort_core.ir.graph import Graph, Node, Value
 from ort_core.ir.passes import Level, PassContext, graph_pass
@@ -50,7 +50,7 @@ def _cast(facts: LazyFacts, node: Node) -> Value | None:
 
 
 def _cast_like(facts: LazyFacts, node: Node) -> Value | None:
-    value, like = node.inputs
+    value, like = operand(node, 0), operand(node, 1)
     same = value is not None and like is not None and value.element is not None and value.element is like.element
     return value if same else None
 
@@ -76,12 +76,12 @@ def _split(facts: LazyFacts, node: Node) -> Value | None:
 
 
 def _clip(facts: LazyFacts, node: Node) -> Value | None:
-    return node.inputs[0] if all(v is None for v in node.inputs[1:]) else None
+    return node.inputs[0] if not node.attributes and all(v is None for v in node.inputs[1:]) else None
 
 
 def _reshape(facts: LazyFacts, node: Node) -> Value | None:
     known, output = facts(), node.outputs[0]
-    shape, target = known.shape(node.inputs[0]), known.elements(node.inputs[1])
+    shape, target = known.shape(node.inputs[0]), known.elements(operand(node, 1))
     if shape is None or target is None or output is None or len(shape) != len(target):
         return None
     resolved = resolve_reshape(shape, target, node.attr("allowzero", 0) == 1, output)
@@ -98,12 +98,12 @@ def _expand(facts: LazyFacts, node: Node) -> Value | None:
     shape = known.shape(node.inputs[0])
     if shape is None:
         return None
-    expanded = broadcast([shape, known.elements(node.inputs[1])], node.outputs[0])
+    expanded = broadcast([shape, known.elements(operand(node, 1))], node.outputs[0])
     return node.inputs[0] if expanded is not None and tuple(expanded) == shape else None
 
 
 def _tile(facts: LazyFacts, node: Node) -> Value | None:
-    repeats = facts().integers(node.inputs[1])
+    repeats = facts().integers(operand(node, 1))
     return node.inputs[0] if repeats is not None and all(r == 1 for r in repeats) else None
 
 
@@ -113,15 +113,15 @@ def _slice(facts: LazyFacts, node: Node) -> Value | None:
 
 
 def _pad(facts: LazyFacts, node: Node) -> Value | None:
-    pads = facts().integers(node.inputs[1])
+    pads = facts().integers(operand(node, 1))
     return node.inputs[0] if pads is not None and not any(pads) else None
 
 
 def _neutral(either_side: bool, is_neutral: Callable[[np.ndarray], bool]) -> Rule:
     def rule(facts: LazyFacts, node: Node) -> Value | None:
         for index in (1, 0) if either_side else (1,):
-            array = constant_array(node.inputs[index], _MAX_BYTES)
-            other = node.inputs[1 - index]
+            array = constant_array(operand(node, index), _MAX_BYTES)
+            other = operand(node, 1 - index)
             if array is None or other is None or array.dtype == object or not is_neutral(array):
                 continue
             if array.ndim == 0 or _keeps_shape(facts(), array.shape, other):

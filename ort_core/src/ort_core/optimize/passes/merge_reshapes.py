@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ort_core.infer.shape_facts import operand
 from ort_core.ir.graph import Graph, Node
 from ort_core.ir.passes import Level, PassContext, graph_pass
 from ort_core.ir.rewrite import constant_array
@@ -31,7 +32,7 @@ def merge_reshapes(graph: Graph, ctx: PassContext) -> bool:
 
 
 def _copies_nothing(node: Node) -> bool:
-    target = constant_array(node.inputs[1])
+    target = constant_array(operand(node, 1))
     if target is None or ((allow_zero := node.attributes.get("allowzero")) is not None and allow_zero.ref):
         return False
     return node.attr("allowzero", 0) == 1 or bool((target != 0).all())

@@ -7,7 +7,7 @@ from collections.abc import Hashable
 import numpy as np
 
 from ort_core.infer.element_rules import ELEMENT_RULES
-from ort_core.infer.shape_facts import ShapeFacts, Terms, new_facts
+from ort_core.infer.shape_facts import ShapeFacts, Terms, new_facts, operand
 from ort_core.infer.terms import DIMENSION, Symbol, monomial
 from ort_core.ir.graph import Graph, Node, Value
 from ort_core.ir.passes import Level, PassContext, graph_pass
@@ -69,7 +69,7 @@ def _simplify_elements(graph: Graph, node: Node, facts: ShapeFacts, seen: dict[H
 
 def _simplify_target(graph: Graph, node: Node, facts: ShapeFacts) -> bool:
     """Makes the target of a Reshape a constant, where every size is known, the input's own, or the only one left."""
-    target_value = node.inputs[1]
+    target_value = operand(node, 1)
     if target_value is None or target_value.is_constant or node.attr("allowzero", 0):
         return False
     source, target = facts.shape(node.inputs[0]), facts.elements(target_value)

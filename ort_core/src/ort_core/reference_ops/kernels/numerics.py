@@ -1,4 +1,4 @@
-"""Number formats in which kernels compute."""
+"""What kernels share: the number formats they compute in, axes, and formulas."""
 
 from __future__ import annotations
 
@@ -8,14 +8,9 @@ from typing import Any
 import numpy as np
 
 
-def is_narrow_float(dtype: np.dtype) -> bool:
-    """Whether a dtype is a float of at most 16 bits; those of ml_dtypes have kind V."""
-    return dtype.itemsize <= 2 and (dtype.kind == "f" or (dtype.kind == "V" and "float" in dtype.name))
-
-
 def widen(x: np.ndarray) -> np.ndarray:
     """`x`, with floats of at most 16 bits as float32: sums lose too much in them, and BLAS has no such type."""
-    return x.astype(np.float32) if is_narrow_float(x.dtype) else x
+    return x.astype(np.float32) if x.dtype.itemsize <= 2 and "float" in x.dtype.name else x
 
 
 def cast(y: Any, dtype: np.dtype) -> np.ndarray:
@@ -42,11 +37,21 @@ def axis_index(axis: int, rank: int) -> int:
     return axis % rank if rank else 0
 
 
-def integer_matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """The matrix product of arrays of 8-bit integers less their zero points, as int32.
+def reduced_axes(axes: np.ndarray | None, rank: int, *, noop: int) -> tuple[int, ...]:
+    """The axes that a reduction runs over: all of them when `axes` is absent or empty, or none if `noop`."""
+    if axes is None or axes.size == 0:
+        return () if noop else tuple(range(rank))
+    return tuple(axis_index(int(a), rank) for a in axes)
 
-    In float64, which is exact here and which BLAS multiplies; numpy has no fast product of integers.
-    """
-    product: np.ndarray = np.matmul(a.astype(np.float64, copy=False), b.astype(np.float64, copy=False))
-    wrapped: np.ndarray = product.astype(np.int64).astype(np.int32)
-    return wrapped
+
+def on_axis(values: np.ndarray, axis: int, rank: int) -> np.ndarray:
+    """`values`, one for each index of `axis` (not negative), shaped to broadcast against a tensor of `rank`."""
+    return values.reshape(-1, *(1,) * (rank - axis - 1))
+
+
+def cubic_weight(distance: np.ndarray, a: float) -> np.ndarray:
+    """The weight of a pixel at a distance in cubic convolution with the coefficient `a`. Source: Keys, 1981."""
+    d = np.abs(distance)
+    near = ((a + 2) * d - (a + 3)) * d * d + 1
+    far = ((a * d - 5 * a) * d + 8 * a) * d - 4 * a
+    return np.where(d <= 1, near, np.where(d >= 2, 0, far))

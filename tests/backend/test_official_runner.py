@@ -1,0 +1,38 @@
+"""ONNX's own test runner on `ort_core.backend`: what it finds agrees with our suite, which compares more strictly."""
+
+import unittest
+import warnings
+from pathlib import Path
+
+import onnx.backend.test
+from onnx_cases import load_cases
+from onnx_suite import RANDOM_CASES, read_ignored
+
+from ort_core.backend import OnnxRuntimeBackend
+
+REAL = "OnnxBackendRealModelTest"
+"""Models that have to be downloaded."""
+
+
+class ReferenceBackend(OnnxRuntimeBackend):
+    providers = ("ReferenceExecutionProvider",)
+
+    @classmethod
+    def supports_device(cls, device):
+        return device == "CPU"
+
+
+def test_the_official_runner_agrees_with_our_suite() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = onnx.backend.test.BackendTest(ReferenceBackend, __name__).test_cases
+    load = unittest.defaultTestLoader.loadTestsFromTestCase
+    suite = unittest.TestSuite(load(tests) for name, tests in found.items() if name != REAL)
+    result = unittest.TestResult()
+    suite.run(result)
+    skipped = {test._testMethodName for test, _ in result.skipped}
+    assert all(name.endswith("_cuda") for name in skipped)
+    assert result.testsRun - len(skipped) == len(load_cases())
+    failed = {test._testMethodName.removesuffix("_cpu") for test, _ in result.failures + result.errors}
+    ignored = set(read_ignored(Path(__file__).with_name("reference_ignore.txt")))
+    assert failed - RANDOM_CASES == ignored
