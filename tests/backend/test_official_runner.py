@@ -13,6 +13,9 @@ from ort_core.backend import OnnxRuntimeBackend
 REAL = "OnnxBackendRealModelTest"
 """Models that have to be downloaded."""
 
+NOT_COMPARABLE = {"test_loop16_seq_none"}
+"""The runner takes the length of each tensor of a sequence, here of one without axes."""
+
 
 class ReferenceBackend(OnnxRuntimeBackend):
     providers = ("ReferenceExecutionProvider",)
@@ -35,4 +38,4 @@ def test_the_official_runner_agrees_with_our_suite() -> None:
     assert result.testsRun - len(skipped) == len(load_cases())
     failed = {test._testMethodName.removesuffix("_cpu") for test, _ in result.failures + result.errors}
     ignored = set(read_ignored(Path(__file__).with_name("reference_ignore.txt")))
-    assert failed - RANDOM_CASES == ignored
+    assert failed - RANDOM_CASES - NOT_COMPARABLE == ignored

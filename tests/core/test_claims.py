@@ -183,6 +183,29 @@ class SecondDevice(Plugin):
         return FakeDeviceProvider(self._control.plugin.runtime(Device("fake", 1)), frozenset({"Add", "Neg", "Identity", "Not"}))
 
 
+def test_a_claim_that_only_waits_for_one_that_is_not_convex_stays_whole():
+    """The claims of P are {a1, a2}, between which Q computes b, and {c1, c2}, of which c2 reads a2."""
+    nodes = [
+        node("Neg", ["x"], ["c1"]),
+        node("Neg", ["x"], ["a1"]),
+        node("Abs", ["a1"], ["b"]),
+        node("Add", ["a1", "b"], ["a2"]),
+        node("Add", ["c1", "a2"], ["c2"]),
+    ]
+    groups = {"Neg_c1": "c", "Add_c2": "c", "Neg_a1": "a", "Add_a2": "a"}
+
+    def claims(view):
+        for group in "ca":
+            if found := tuple(n for n in view.nodes if groups.get(n.name) == group):
+                yield Claim(found, group)
+
+    manager, provider = scripted(claims=claims)
+    with manager, session(model(nodes, outputs=["c2"]), NAME) as opened:
+        found = [(c.meta, [n.name for n in c.nodes]) for p in provider.partitions for c in p.claims]
+        assert sorted(found) == [("a", ["Add_a2"]), ("a", ["Neg_a1"]), ("c", ["Neg_c1", "Add_c2"])]
+        np.testing.assert_array_equal(opened.run(None, {"x": X})[0], -X + np.abs(X) - X)
+
+
 # -- control flow
 
 

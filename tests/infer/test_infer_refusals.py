@@ -13,6 +13,7 @@ from ort_core import errors
 from ort_core.infer.check import check_nodes
 from ort_core.infer.shapes import infer_types, output_types
 from ort_core.ir.rewrite import inline_function
+from ort_core.ir.types import ElementType, TensorType
 
 REFUSED = {name: case for name, case in CASES.items() if case[1]}
 ACCEPTED = {name: case for name, case in CASES.items() if not case[1]}
@@ -111,7 +112,7 @@ def test_functions_that_call_each_other_in_a_circle_are_refused() -> None:
     "equation", ["bij, bjk>-> bik", ".bij,bjk->bik", "b..,bjk->bik", "b......,bjk->b", "bij,bjk->b->i", "1,2"]
 )
 def test_equation_on_which_onnx_would_hang_is_refused(equation: str) -> None:
-    with pytest.raises(errors.InvalidGraph, match=r"node 'z' \(ai.onnx::Einsum, opset 28\): got equation"):
+    with pytest.raises(errors.InvalidGraph, match=r"node 'z' \(ai.onnx::Einsum, opset 28\): attribute 'equation' is"):
         inferred(
             f'g (float[2,3,4] x, float[2,4,5] y) => (float[A,B,C] z) {{ z = Einsum<equation = "{equation}">(x, y) }}'
         )
@@ -128,3 +129,66 @@ def test_equation_that_a_call_gives_is_not_left_to_onnx() -> None:
     model = inferred("""g (float[2,3] x) => (float[A,B] z) { z = my.f<eq = ".ij->ji">(x) }
         <domain: "my", opset_import: ["": 28]> f <eq> (a) => (b) { b = Einsum<equation: string = @eq>(a) }""")
     assert model.graph.outputs[0].element is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            "g (float[2,6] x) => (float[A,B] z, float[C] y) { z, y = Split<axis = 1, num_outputs = 1>(x) }",
+            "number of outputs, 2",
+        ),
+        (
+            "g (float[2,6] x, int64[2,1] i) => (float[A,B] z) { z = GatherND<batch_dims = -2>(x, i) }",
+            "a count of 0 or more",
+        ),
+        (
+            "g (float[2,6] x, float[6] w) => (float[A,B] z) { z = LayerNormalization<axis = 2>(x, w) }",
+            "expected -2 to 1",
+        ),
+        (
+            "g (float[2,6] x, float[6] w) => (float[A,B] z) { z = LayerNormalization<axis = 9223372036854775807>(x, w) }",
+            "'axis'",
+        ),
+        ("g (float[2,6] x, double[6] w) => (float[A,B] z) { z = LayerNormalization(x, w) }", "differ in type"),
+        (
+            "g (int64[2,6] x, int64[6] w) => (int64[A,B] z) { z = LayerNormalization(x, w) }",
+            "does not take tensor(int64)",
+        ),
+    ],
+)
+def test_attributes_on_which_onnx_would_crash_are_refused(text: str, words: str) -> None:
+    with pytest.raises(errors.OrtError) as error:
+        inferred(text)
+    assert str(error.value).startswith("node 'z' (ai.onnx::")
+    assert words in str(error.value)
+
+
+def test_expand_by_a_vector_of_enormous_declared_length() -> None:
+    model = inferred("g (float[2,1] x, int64[4611686018427387904] s) => (float[A] z) { z = Expand(x, s) }")
+    assert model.graph.outputs[0].type == TensorType(ElementType.FLOAT, None)
+
+
+@pytest.mark.parametrize(
+    ("shape", "result"),
+    [("[3, 1, 5]", (3, "N", 5)), ("[1]", ("N", 1)), ("[2, 4]", (2, 4)), ("[7, 1, 1, 1]", (7, 1, "N", 1))],
+)
+def test_expand_by_a_constant(shape: str, result: tuple[object, ...]) -> None:
+    text = f"g (float[N,1] x) => (float[A] z) {{ s = Constant<value_ints = {shape}>() z = Expand(x, s) }}"
+    assert inferred(text).graph.outputs[0].shape == result
+
+
+def test_expand_by_a_vector_of_known_length() -> None:
+    shape = inferred("g (float[N,3] x, int64[3] s) => (float[A] z) { z = Expand(x, s) }").graph.outputs[0].shape
+    assert len(shape) == 3
+    assert shape[2] == 3
+    assert not any(isinstance(d, int) for d in shape[:2])
+
+
+def test_statistics_of_layer_normalization() -> None:
+    model = inferred("""g (float16[N,3,4] x, float16[4] w) => (float16[A] z, float[B] m, float[C] i) {
+        z, m, i = LayerNormalization<axis = -2>(x, w)
+    }""")
+    types = [v.type for v in model.graph.outputs]
+    assert types[0] == TensorType(ElementType.FLOAT16, ("N", 3, 4))
+    assert types[1] == types[2] == TensorType(ElementType.FLOAT, ("N", 1, 1))

@@ -163,6 +163,17 @@ def test_later_inference_does_not_check_again() -> None:
     assert value(model, "v").type == TensorType(FLOAT, (2, 3))
 
 
+def test_later_inference_forgives_what_replaced_operators_would_refuse() -> None:
+    model = inferred("g (float[2,3] x, int64[2] s) => (float[A,B] z) { y = Expand(x, s) z = Neg(y) }")
+    target = model.graph.inputs[1]
+    model.graph.remove_input(target)
+    target.const = ArrayWeight(np.array([4, 4]))
+    model.graph.add_initializer(target)
+    infer_types(model)
+    with pytest.raises(Fail, match="Incompatible dimensions"):
+        infer_types(model, declared=True)
+
+
 def test_shape_arithmetic_that_onnx_cannot_evaluate_is_no_error() -> None:
     text = """g (int64[1,1,4,1] x) => (int64[2,1,4,1] z) <int64[2,1,1,1] a = {1, 2}, int64[1,1,4,1] b = {1, 2, 3, 4}> {
         y = Add(a, b) z = Add(x, y)

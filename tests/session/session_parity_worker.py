@@ -140,9 +140,7 @@ def constructor():
     ask(
         "read_config_from_model changes",
         lambda: (
-            session(configured.SerializeToString(), read_config_from_model=1)
-            .get_session_options()
-            .intra_op_num_threads
+            session(configured.SerializeToString(), read_config_from_model=1).get_session_options().intra_op_num_threads
         ),
     )
 
@@ -341,7 +339,15 @@ def metadata():
     proto.producer_name, proto.producer_version, proto.domain, proto.doc_string = "maker", "7", "org.test", "words"
     proto.model_version, proto.graph.doc_string = 42, "graph words"
     helper.set_model_props(proto, {"key": "value", "empty": ""})
-    names = "producer_name graph_name domain description graph_description version custom_metadata_map".split()
+    names = [
+        "producer_name",
+        "graph_name",
+        "domain",
+        "description",
+        "graph_description",
+        "version",
+        "custom_metadata_map",
+    ]
     for label, source in {"full": proto.SerializeToString(), "bare": ADD}.items():
         meta = session(source).get_modelmeta()
         for name in names:
@@ -360,10 +366,26 @@ def metadata():
         ask(
             f"node arg {label}",
             lambda kind=kind: [
-                [i.name, i.type, i.shape, str(i)] for i in (session(identity(kind)).get_inputs() + session(identity(kind)).get_outputs())
+                [i.name, i.type, i.shape, str(i)]
+                for i in (session(identity(kind)).get_inputs() + session(identity(kind)).get_outputs())
             ],
         )
-    for element in "float double float16 bfloat16 int8 uint8 int16 uint16 int32 uint32 int64 uint64 bool string".split():
+    for element in [
+        "float",
+        "double",
+        "float16",
+        "bfloat16",
+        "int8",
+        "uint8",
+        "int16",
+        "uint16",
+        "int32",
+        "uint32",
+        "int64",
+        "uint64",
+        "bool",
+        "string",
+    ]:
         ask(f"node arg {element}", lambda e=element: [i.type for i in session(identity(f"{e}[N]")).get_inputs()])
     inferred = model("g (float[N,2] x) => (y) { t = Transpose <perm=[1,0]> (x) y = Concat <axis=1> (t, t) }")
     ask("node arg inferred", lambda: [[i.name, i.type, i.shape] for i in session(inferred).get_outputs()])
@@ -392,7 +414,10 @@ def options():
     levels = ort.GraphOptimizationLevel
     for level in levels.__members__.values():
         ask(f"level {level.name}", lambda level=level: level_of(level))
-        ask(f"results at {level.name}", lambda level=level: results(TWO_INPUTS, {"a": X, "b": X}, options=at_level(level)))
+        ask(
+            f"results at {level.name}",
+            lambda level=level: results(TWO_INPUTS, {"a": X, "b": X}, options=at_level(level)),
+        )
     for enum in ("ExecutionMode", "ExecutionOrder", "GraphOptimizationLevel", "OrtExecutionProviderDevicePolicy"):
         for name, value in getattr(ort, enum).__members__.items():
             ask(f"{enum}.{name}", lambda value=value: [value, int(value), value == int(value), hash(value)])
@@ -449,7 +474,9 @@ def with_options(change, source=ADD, feed=None):
 
 
 def session_settings():
-    by_name = lambda n, v: lambda o: o.add_free_dimension_override_by_name(n, v)
+    def by_name(n, v):
+        return lambda o: o.add_free_dimension_override_by_name(n, v)
+
     for name, value in [("N", 3), ("N", 4), ("Q", 4), ("N", "3"), ("N", 2.0), (1, 3), ("N", None)]:
         ask(f"dimension {name!r} {value!r}", lambda n=name, v=value: with_options(by_name(n, v)))
     proto = onnx.load_from_string(ADD)
@@ -475,12 +502,23 @@ def session_settings():
         weight.external_data.add(key=key, value=text)
     source = external.SerializeToString()
     ask("external without data", lambda: with_options(lambda o: None, source))
-    ask("add_external_initializers", lambda: with_options(lambda o: o.add_external_initializers(["w"], [value]), source))
-    ask("add_external_initializers lengths", lambda: with_options(lambda o: o.add_external_initializers(["w"], []), source))
+    ask(
+        "add_external_initializers", lambda: with_options(lambda o: o.add_external_initializers(["w"], [value]), source)
+    )
+    ask(
+        "add_external_initializers lengths",
+        lambda: with_options(lambda o: o.add_external_initializers(["w"], []), source),
+    )
     buffer = b"skip" + data.tobytes()
-    in_memory = lambda o, b=buffer, n=12: o.add_external_initializers_from_files_in_memory(["w.bin"], [b], [n])
+
+    def in_memory(o, b=buffer, n=12):
+        return o.add_external_initializers_from_files_in_memory(["w.bin"], [b], [n])
+
     ask("external files in memory", lambda: with_options(in_memory, source))
-    ask("external files lengths", lambda: with_options(lambda o: o.add_external_initializers_from_files_in_memory(["w.bin"], [], []), source))
+    ask(
+        "external files lengths",
+        lambda: with_options(lambda o: o.add_external_initializers_from_files_in_memory(["w.bin"], [], []), source),
+    )
     pathlib.Path("ext.onnx").write_bytes(source)
     pathlib.Path("w.bin").write_bytes(buffer)
     ask("external from file", lambda: with_options(lambda o: None, "ext.onnx"))

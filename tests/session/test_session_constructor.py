@@ -39,12 +39,12 @@ def folder(tmp_path, monkeypatch):
 )
 def test_model_from_any_kind_of_source_computes_the_same(folder, x, source):
     with ort.InferenceSession(source) as session:
-        np.testing.assert_array_equal(session.run(None, {"x": x})[0], x + [1, 2])
+        np.testing.assert_array_equal(session.run(None, {"x": x})[0], np.add(x, [1, 2]))
 
 
 def test_model_from_a_message_computes_the_same(x):
     with ort.InferenceSession(onnx.load_from_string(ADD)) as session:
-        np.testing.assert_array_equal(session.run(None, {"x": x})[0], x + [1, 2])
+        np.testing.assert_array_equal(session.run(None, {"x": x})[0], np.add(x, [1, 2]))
 
 
 def test_absolute_path_works(folder, x):
@@ -80,7 +80,7 @@ def test_later_changes_of_a_buffer_do_not_reach_the_session(x):
     with ort.InferenceSession(data) as session:
         data[:] = bytes(len(data))
         session.set_providers()
-        assert session.run(None, {"x": x})[0].tolist() == (x + [1, 2]).tolist()
+        assert session.run(None, {"x": x})[0].tolist() == np.add(x, [1, 2]).tolist()
 
 
 @pytest.mark.parametrize("options", [1, "x", {}, ort.RunOptions()], ids=lambda o: type(o).__name__)
@@ -99,9 +99,7 @@ def test_session_keeps_a_copy_of_its_options():
         assert session.get_session_options().logid == "before"
 
 
-@pytest.mark.parametrize(
-    "providers", [None, [], (), [REFERENCE], (REFERENCE,), [(REFERENCE, {})]], ids=lambda p: repr(p)
-)
+@pytest.mark.parametrize("providers", [None, [], (), [REFERENCE], (REFERENCE,), [(REFERENCE, {})]], ids=repr)
 def test_providers_as_names_pairs_or_nothing(providers, x):
     with ort.InferenceSession(ADD, providers=providers) as session:
         assert REFERENCE in [*session.get_providers(), *session.provider_status]

@@ -60,7 +60,7 @@ LAYOUTS = {
 def test_any_form_of_the_same_numbers_gives_the_same_results(session, layout):
     feed = LAYOUTS[layout]
     (y,) = session.run(None, {"x": feed})
-    assert y.tolist() == (ALIGNED + [1, 2]).tolist()
+    assert y.tolist() == np.add(ALIGNED, [1, 2]).tolist()
     assert y.dtype == np.float32
 
 
@@ -127,10 +127,11 @@ def test_wrong_feed_is_refused_with_what_was_expected(session, feed, message):
 )
 def test_each_plain_type_passes_exactly(name):
     dtype = np.dtype({"float": "float32", "double": "float64"}.get(name, name))
-    if dtype.kind in "iu":
-        array = np.array([np.iinfo(dtype).min, 0, np.iinfo(dtype).max], dtype)
-    else:
-        array = np.array([0, 1, 1], dtype)
+    array = (
+        np.array([np.iinfo(dtype).min, 0, np.iinfo(dtype).max], dtype)
+        if dtype.kind in "iu"
+        else np.array([0, 1, 1], dtype)
+    )
     with ort.InferenceSession(identity(f"{name}[N]")) as session:
         (y,) = session.run(None, {"x": array})
         assert y.dtype == dtype

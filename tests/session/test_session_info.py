@@ -77,9 +77,7 @@ def test_node_args_cannot_be_changed():
 
 def test_input_whose_type_is_a_container_has_no_shape():
     kind = helper.make_sequence_type_proto(helper.make_tensor_type_proto(TensorProto.FLOAT, [3]))
-    (x,), _ = args_of(
-        graph_model([helper.make_node("Identity", ["x"], ["y"])], [info("x", kind)], [info("y", kind)])
-    )
+    (x,), _ = args_of(graph_model([helper.make_node("Identity", ["x"], ["y"])], [info("x", kind)], [info("y", kind)]))
     assert (x.type, x.shape) == ("seq(tensor(float))", [])
 
 
@@ -100,7 +98,7 @@ def test_metadata_of_the_model():
 def test_version_of_a_model_without_one_is_the_largest():
     with ort.InferenceSession(ADD) as session:
         assert session.get_modelmeta().version == 2**63 - 1
-    assert 2**63 - 1 == sys.maxsize
+    assert sys.maxsize == 2**63 - 1
 
 
 @pytest.mark.parametrize("version", [0, -1, 2**63 - 1])
@@ -127,7 +125,9 @@ def test_nodes_that_run_on_the_reference_provider_are_named_in_one_warning(troub
     with ort.InferenceSession(source, options, providers=[trouble.name]) as session:
         if session.get_providers() != [trouble.name]:
             pytest.skip("a CPU provider is installed")
-    warnings = [r.getMessage() for r in caplog.records if "run on" in r.getMessage() and "which is slow" in r.getMessage()]
+    warnings = [
+        r.getMessage() for r in caplog.records if "run on" in r.getMessage() and "which is slow" in r.getMessage()
+    ]
     assert len(warnings) == 1
     assert "3 nodes run on ReferenceExecutionProvider" in warnings[0]
     assert "ai.onnx::Neg, ai.onnx::Sqrt" in warnings[0]
@@ -139,7 +139,9 @@ def test_disabled_reference_fallback_refuses_the_model(trouble):
     options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
     with ort.InferenceSession(ADD, options, providers=[trouble.name]) as session:
         assert session.get_providers() == [trouble.name]
-    with pytest.raises(NotImplementedError, match=r"Neg.*TroubleExecutionProvider: adds only.*disable_reference_fallback"):
+    with pytest.raises(
+        NotImplementedError, match=r"Neg.*TroubleExecutionProvider: adds only.*disable_reference_fallback"
+    ):
         ort.InferenceSession(identity_of_neg(), options, providers=[trouble.name])
     assert [p.closed for p in trouble.created] == [1, 1]
 
@@ -190,7 +192,7 @@ def test_set_providers_creates_the_session_anew(trouble, x):
         session.set_providers([trouble.name], [{"level": 2}])
         assert session.get_providers()[0] == trouble.name
         assert session.get_provider_options()[trouble.name]["level"] == "2"
-        assert session.run(None, {"x": x})[0].tolist() == (x + [1, 2]).tolist()
+        assert session.run(None, {"x": x})[0].tolist() == np.add(x, [1, 2]).tolist()
         session.set_providers()
         assert session.get_providers() == before
         assert [p.closed for p in trouble.created] == [1]
@@ -241,7 +243,7 @@ def test_set_providers_refuses_a_model_file_that_changed(tmp_path, x, monkeypatc
 def test_run_falls_back_once_when_a_provider_fails(trouble, x, caplog, named):
     with ort.InferenceSession(ADD, providers=[trouble.name]) as session:
         trouble.fail_as_provider(trouble.name if named else "")
-        assert session.run(None, {"x": x})[0].tolist() == (x + [1, 2]).tolist()
+        assert session.run(None, {"x": x})[0].tolist() == np.add(x, [1, 2]).tolist()
         assert trouble.name not in session.get_providers()
         assert "fell off the bus" in caplog.text
         assert trouble.runs == 1
@@ -263,7 +265,7 @@ def test_all_kinds_of_runs_fall_back(trouble, x):
         trouble.failure = None
         with ort.InferenceSession(ADD, providers=[trouble.name]) as session:
             trouble.fail_as_provider()
-            assert run(session).tolist() == (x + [1, 2]).tolist()
+            assert run(session).tolist() == np.add(x, [1, 2]).tolist()
 
 
 def test_without_fallback_the_failure_is_raised(trouble, x):

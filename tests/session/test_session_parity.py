@@ -61,8 +61,10 @@ def agree(label, theirs, ours):
     if theirs[0] == "ok":
         return False
     wanted = MORE_SPECIFIC.get(label, theirs[1][0])
-    return wanted in ours[1] or (wanted in GENERIC and "OrtError" in ours[1]) or (
-        wanted in GENERIC and ours[1][0] == "TypeError"
+    return (
+        wanted in ours[1]
+        or (wanted in GENERIC and "OrtError" in ours[1])
+        or (wanted in GENERIC and ours[1][0] == "TypeError")
     )
 
 
@@ -71,7 +73,9 @@ def test_sessions_answer_as_those_of_onnxruntime():
     theirs, ours = answers("onnxruntime"), answers("ort_core")
     assert theirs.keys() == ours.keys()
     assert len(theirs) > 500
-    different = {label: (theirs[label], ours[label]) for label in theirs if not agree(label, theirs[label], ours[label])}
+    different = {
+        label: (theirs[label], ours[label]) for label in theirs if not agree(label, theirs[label], ours[label])
+    }
     assert not different
     listed = {*MORE_SPECIFIC, *ACCEPTED_HERE, *OTHER_ANSWERS}
     assert listed <= theirs.keys()

@@ -75,7 +75,7 @@ def test_result_is_a_list_of_writable_arrays_that_own_their_memory(session, x):
     assert y.flags.writeable
     assert y.flags.c_contiguous
     y[:] = 0
-    assert session.run(None, {"x": x})[0].tolist() == (x + [1, 2]).tolist()
+    assert session.run(None, {"x": x})[0].tolist() == np.add(x, [1, 2]).tolist()
 
 
 def test_outputs_alias_neither_feeds_nor_constants_nor_each_other():
@@ -125,9 +125,9 @@ def test_overridable_initializer_takes_its_default_or_the_feed(x):
         assert [i.name for i in session.get_inputs()] == ["x"]
         (w,) = session.get_overridable_initializers()
         assert (w.name, w.type, w.shape) == ("w", "tensor(float)", [2])
-        assert session.run(None, {"x": x})[0].tolist() == (x + [1, 2]).tolist()
+        assert session.run(None, {"x": x})[0].tolist() == np.add(x, [1, 2]).tolist()
         assert session.run(None, {"x": x, "w": x[0]})[0].tolist() == (x + x[0]).tolist()
-        assert session.run(None, {"x": x, "w": None})[0].tolist() == (x + [1, 2]).tolist()
+        assert session.run(None, {"x": x, "w": None})[0].tolist() == np.add(x, [1, 2]).tolist()
         with pytest.raises(InvalidArgument, match=r"tensor\(double\).*'w'"):
             session.run(None, {"x": x, "w": np.zeros(2)})
         with pytest.raises(InvalidArgument, match="Invalid rank for input: w"):

@@ -55,6 +55,7 @@ _EXPORTS = {
     "session": ("InferenceSession",),
     "sparse": ("OrtSparseFormat", "SparseTensor"),
 }
+_SUBMODULES = frozenset({"backend"})
 _HOME = {name: module for module, names in _EXPORTS.items() for name in names}
 
 __all__ = ["__version__", *_HOME]  # noqa: PLE0604 - the names resolve through __getattr__
@@ -103,6 +104,8 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Any:
+    if name in _SUBMODULES:
+        return importlib.import_module(f"ort_core.{name}")
     module = _HOME.get(name)
     if module is None:
         raise AttributeError(f"module 'ort_core' has no attribute {name!r}")

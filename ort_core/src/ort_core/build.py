@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from ort_core.errors import InvalidArgument, ModelLoadCanceled, RuntimeException
+from ort_core.errors import InvalidArgument, InvalidGraph, ModelLoadCanceled, RuntimeException
 from ort_core.ir.graph import Graph, Model, Node, SparseWeight, Value
 from ort_core.ir.passes import Level, PassContext
 from ort_core.ir.rewrite import check_invariants, release_weights
@@ -194,6 +194,7 @@ def build(
 
 def load(source: Any, options: SessionOptions) -> Model:
     """Loads a model as it declares itself, with the initializers that the options give."""
+    from ort_core.load.function_limits import check_functions
     from ort_core.load.onnx_model import load_model
     from ort_core.load.sparse import make_sparse_dense
     from ort_core.providers import hooks
@@ -205,6 +206,8 @@ def load(source: Any, options: SessionOptions) -> Model:
         model = load_model(
             source, external_root=root, external_files=options.external_files, external_initializers=arrays
         )
+    check_functions(model)
+    _check_inputs(model.graph)
     make_sparse_dense(model)
     for name, value in options.initializers.items():
         _replace_initializer(model.graph, name, value.numpy())
@@ -293,6 +296,16 @@ def _plan_constants(compiled: CompiledGraph, context: Context) -> Callable[[Valu
 
     visit(compiled)
     return values.__getitem__
+
+
+def _check_inputs(graph: Graph) -> None:
+    for value in graph.inputs:
+        if value.type is None and isinstance(value.const, WeightRef):
+            value.type = TensorType(value.const.element, tuple(value.const.shape))
+        if value.type is None:
+            raise InvalidGraph(
+                f"input '{value.name}' of graph '{graph.name}' has no element type. Declare one of onnx.TensorProto's types."
+            )
 
 
 def _replace_initializer(graph: Graph, name: str, array: np.ndarray) -> None:

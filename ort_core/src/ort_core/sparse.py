@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ort_core.enums import NativeEnum
 from ort_core.errors import InvalidArgument, OutOfMemory
 from ort_core.ir.types import ElementType
 from ort_core.memory.host import check_size
-from ort_core.memory.memory_info import NativeEnum
 from ort_core.values import SparseValue, type_of
 
 if TYPE_CHECKING:

@@ -67,15 +67,18 @@ class OnnxRuntimeBackend(Backend):
         return kind == "cpu" or any(_works_on(p, kind) for _, p in available_slots() if kind and p.device_types)
 
     @classmethod
-    def prepare(cls, model: Any, device: str | None = None, **kwargs: Any) -> OnnxRuntimeBackendRep:
+    def prepare(
+        cls, model: Any, device: str | None = None, *, providers: ProviderList | None = None, **kwargs: Any
+    ) -> OnnxRuntimeBackendRep:
         """Makes a model ready to run.
 
         Args:
             model: a path, the bytes of a model, an `onnx.ModelProto` (which is checked with `onnx.checker`), an
                 `InferenceSession`, or what `prepare` returned before.
             device: where to run; None leaves the choice to the session.
-            kwargs: `providers`, as of `InferenceSession`, and attributes of `SessionOptions`, of which those that write files
-                are refused; unknown names are ignored. Without effect on a session.
+            providers: as of `InferenceSession`, instead of those of the device; without effect on a session.
+            kwargs: attributes of `SessionOptions`, of which those that write files are refused; unknown names are ignored.
+                Without effect on a session.
 
         Raises:
             RuntimeException: the device is not there, or an attribute is refused.
@@ -95,10 +98,8 @@ class OnnxRuntimeBackend(Backend):
             )
         if isinstance(model, onnx.ModelProto):
             model = cls._checked(model)
-        providers = kwargs.get("providers", cls.providers)
-        if providers is None:
-            providers = _providers_on(device)
-        return OnnxRuntimeBackendRep(InferenceSession(model, options, providers, enable_fallback=False))
+        chosen = providers or cls.providers or _providers_on(device)
+        return OnnxRuntimeBackendRep(InferenceSession(model, options, chosen, enable_fallback=False))
 
     @classmethod
     def run_model(cls, model: Any, inputs: Any, device: str | None = None, **kwargs: Any) -> Any:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import functools
-import string
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from ort_core.errors import InvalidGraph
+from ort_core.infer.guards import check_guarded
 from ort_core.ir.graph import AttributeKind, Graph, Model, Node
 from ort_core.ir.schema import operator_schema
 
@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from onnx.defs import OpSchema
 
 ONNX_DOMAINS = frozenset({"", "ai.onnx.ml", "ai.onnx.preview", "ai.onnx.preview.training", "ai.onnx.training"})
-
-
-_EQUATION = frozenset(string.ascii_letters + " ")
 
 
 class _Rules(NamedTuple):
@@ -119,30 +116,10 @@ def _check_node(node: Node, rules: _Rules) -> None:
                 f"{node.where()}: attribute '{name}' is of type {attribute.kind.name}, expected "
                 f"{kind.name}. Export the model again with the right type."
             )
-    if node.op_type == "Einsum":
-        _check_equation(node)
+    check_guarded(node)
     if not rules.required_attributes <= node.attributes.keys():
         missing = sorted(rules.required_attributes - node.attributes.keys())
         raise InvalidGraph(f"{node.where()}: attribute '{missing[0]}' is required but not set. Set it.")
-
-
-def is_equation(text: str) -> bool:
-    """Whether `text` has the form of an Einsum equation; on others ONNX's inference may never return."""
-    left, arrow, right = text.partition("->")
-    terms = [*left.split(","), right] if arrow else left.split(",")
-    return all(set(term.replace("...", "", 1)) <= _EQUATION for term in terms)
-
-
-def _check_equation(node: Node) -> None:
-    given = node.attributes.get("equation")
-    if given is None or given.ref:
-        return
-    equation = node.attr("equation")
-    if not is_equation(equation):
-        raise InvalidGraph(
-            f"{node.where()}: got equation {equation!r}, expected terms of letters with at most one '...' each, "
-            "separated by commas, and perhaps '->' and a result, such as 'bij,bjk->bik'. Correct the equation."
-        )
 
 
 def _count(node: Node, what: str, got: int, least: int, most: int) -> str:

@@ -10,9 +10,11 @@ from ort_core.errors import InvalidGraph
 from ort_core.infer.check import check_nodes, is_onnx_operator
 from ort_core.infer.custom import CustomInference, CustomRun
 from ort_core.infer.failures import explain_failure, infer_leniently, run_onnx
+from ort_core.infer.guards import is_guarded
 from ort_core.infer.refine import more_precise, refine_shapes, unchanged
+from ort_core.infer.replacements import REPLACEMENTS
 from ort_core.infer.skeleton import Skeleton, without_shapes
-from ort_core.ir.graph import Function, Graph, Model, Node, Value
+from ort_core.ir.graph import Graph, Model, Node, Value
 from ort_core.ir.shapes import compatible, merge_shapes
 from ort_core.ir.types import TensorType, ValueType, describe
 
@@ -22,7 +24,7 @@ _MAX_ROUNDS = 3
 
 
 def infer_types(model: Model, custom: CustomInference | None = None, *, declared: bool | None = None) -> bool:
-    """Infers the types of all values of the main graph and its subgraphs, by `onnx.shape_inference` with data propagation.
+    """Infers the types of all values of the main graph and its subgraphs, by `onnx.shape_inference` and shape arithmetic.
 
     Sizes that the file declares for node outputs are not kept unless inference confirms them, since nothing checks them
     when the model runs: what remains in `Value.type` follows from the inputs. Nodes that ONNX does not know get their
@@ -42,12 +44,11 @@ def infer_types(model: Model, custom: CustomInference | None = None, *, declared
         InvalidGraph: a node does not fit its operator's schema, or a declared element type is wrong.
         Fail: types or shapes of a node contradict each other.
     """
-    custom = custom or {}
-    functions = {f.key[:2] for f in model.functions.values() if not _takes_equation(f)}
+    functions = {f.key[:2] for f in model.functions.values() if not is_guarded(f)}
 
     def is_custom(node: Node) -> bool:
         key = (node.domain, node.op_type)
-        return key not in functions and not is_onnx_operator(node.op_type, node.domain)
+        return key not in functions and (key in REPLACEMENTS or not is_onnx_operator(node.op_type, node.domain))
 
     if declared is None:
         declared = model.graph.declared_outputs is None
@@ -55,12 +56,13 @@ def infer_types(model: Model, custom: CustomInference | None = None, *, declared
     if declared:
         if model.graph.declared_outputs is None:
             model.graph.declared_outputs = tuple(value.type for value in model.graph.outputs)
-        check_nodes(model, custom)
+        check_nodes(model, custom or {})
         for value, type_ in before.items():
-            keep = value.producer is not None and is_custom(value.producer)
+            node = value.producer
+            keep = node is not None and is_custom(node) and not is_onnx_operator(node.op_type, node.domain)
             value.type = _unconfirmed(type_) if keep else None
     try:
-        found = _infer(model, is_custom, custom, before, check=declared)
+        found = _infer(model, is_custom, {**REPLACEMENTS, **(custom or {})}, before, check=declared)
     except BaseException:
         for value, type_ in before.items():
             value.type = type_
@@ -135,14 +137,12 @@ def _run(
         try:
             found = skeleton.read(run_onnx(skeleton, strict=True))
         except Exception as error:
-            if run.error is not None:
-                raise run.error from None
-            if check:
+            if check and run.error is None:
                 found = explain_failure(model, is_custom, custom, error)
             else:
                 logger.debug("inference falls back to what it can tell: %s", error)
                 found = infer_leniently(skeleton)
-    if run.error is not None:
+    if check and run.error is not None:
         raise run.error
     return found
 
@@ -155,13 +155,6 @@ def _computed_values(model: Model) -> Iterator[Value]:
             for value in node.outputs:
                 if value is not None:
                     yield value
-
-
-def _takes_equation(function: Function) -> bool:
-    """Whether an Einsum in the body takes its equation from the call, where nobody has checked it."""
-    return any(
-        node.op_type == "Einsum" and any(a.ref for a in node.attributes.values()) for node in function.graph.walk()
-    )
 
 
 def _unconfirmed(type_: ValueType | None) -> ValueType | None:

@@ -255,7 +255,7 @@ class Reader:
     def _subgraph(self, proto: onnx.GraphProto, where: object, owner: Node | str, scope: Scope) -> Graph:
         graph = self.graph(proto, scope.imports, scope, f"{where} (graph '{proto.name}')")
         graph.parent = owner if isinstance(owner, Node) else None
-        graph.declared_outputs = tuple(value.type for value in graph.outputs)
+        graph.declared_outputs = tuple(type_from_proto(info.type, where) for info in proto.output)
         return graph
 
     def function(self, proto: onnx.FunctionProto, imports: dict[str, int]) -> Function:

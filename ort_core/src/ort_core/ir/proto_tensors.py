@@ -74,10 +74,14 @@ def checked_dims(dims: Sequence[int], element: ElementType, where: object) -> tu
     if len(shape) > _MAX_RANK:
         raise InvalidGraph(f"{where}: rank {len(shape)} is over the limit of {_MAX_RANK}. Reshape the tensor.")
     if min(shape, default=0) < 0:
-        raise InvalidGraph(f"{where}: the dimensions {list(shape)} hold a negative size. The model file is damaged.")
+        raise InvalidGraph(
+            f"{where}: the dimensions {list(shape)} hold a negative size. The model file is damaged; export it again."
+        )
     size = math.prod(shape) or math.prod(d or 1 for d in shape)
     if size * max(element.bits, 8) > 8 * _MAX_BYTES:
-        raise InvalidGraph(f"{where}: the size of dimensions {list(shape)} overflows. The model file is damaged.")
+        raise InvalidGraph(
+            f"{where}: the size of dimensions {list(shape)} overflows. The model file is damaged; export it again."
+        )
     return shape
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 
 from ort_core.ir.graph import ONNX_DOMAIN, Graph, Model, Node, Origin
+from ort_core.load.gradient import bind_gradients, expand_gradients
 from ort_core.load.opset_check import check_node, check_operator, is_experimental
 from ort_core.load.opset_functions import Imports, bodies, expand_bound_functions
 from ort_core.load.opset_rules import apply_rules, pending
@@ -29,6 +30,8 @@ def normalize_opset(
 ) -> Model:
     """Brings all graphs and functions of a model to `CANONICAL_OPSETS`, in place; other domains are left alone.
 
+    Gradient nodes are replaced by nodes that compute the derivatives.
+
     The opset imports of model and functions are set, `model.original_opsets` keeps what the file declared, and each
     node keeps its `origin`. A function that refers to its attributes in a node that changes is expanded where it is
     called. ai.onnx.ml is declared as version 4 unless the model imports 5, which only adds TreeEnsemble and marks the
@@ -37,6 +40,7 @@ def normalize_opset(
     Args:
         infer: sets the types of values, for example `ort_core.infer.shapes.infer_types`. Called at most once, before any
             change, if a rule would give a simpler graph knowing them. Without it such rules compute shapes in the graph.
+            Also called where the derivative of a node depends on ranks.
         custom: domain and name of the operators that plugins define in standard domains; they are left alone.
 
     Returns:
@@ -48,6 +52,7 @@ def normalize_opset(
         NotImplemented: a node is too new, or an old one has no equivalent.
     """
     model.original_opsets = model.original_opsets or dict(model.opset_imports)
+    gradients = bind_gradients(model)
     work = list(_outdated(model, expand_bound_functions(model), custom))
     if infer is not None and _wants_types(work):
         infer(model)
@@ -62,6 +67,8 @@ def normalize_opset(
         _declare(imports)
     if model.header is not None:
         model.header.ir_version = max(model.header.ir_version, _IR_VERSION)
+    if gradients:
+        expand_gradients(model, gradients, infer)
     return model
 
 

@@ -107,7 +107,9 @@ def decode_varints(raw: np.ndarray, expected: int, where: str) -> np.ndarray:
     lengths = ends - starts + 1
     longest = int(lengths.max(initial=0))
     if longest > 10:
-        raise InvalidGraph(f"{where}: an integer takes {longest} bytes, the limit is 10. The model file is damaged.")
+        raise InvalidGraph(
+            f"{where}: an integer takes {longest} bytes, the limit is 10. The model file is damaged; export it again."
+        )
     values = np.zeros(len(ends), np.uint64)
     for position in range(longest):
         has = np.flatnonzero(lengths > position) if position else slice(None)

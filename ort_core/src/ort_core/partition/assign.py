@@ -75,7 +75,8 @@ def _message(left: Sequence[Node], result: Assignment, providers: Sequence[Provi
     reasons = "; ".join(f"{name}: {reason}" for name, reason in result.declines.get(node, ()))
     more = f" {len(left) - 1} more nodes have no kernel either." if len(left) > 1 else ""
     remedy = (
-        "Add a provider that has the operator, or remove session.disable_reference_fallback."
+        "Add a provider or register a custom-op library that has the operator, check its domain and spelling, or unset "
+        "session.disable_reference_fallback if it is set."
         if fallback is None
         else "Add a provider or register a custom-op library that has the operator; check its domain and spelling."
     )

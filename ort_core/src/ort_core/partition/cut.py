@@ -2,7 +2,7 @@
 
 Claims are contracted to units and ordered topologically; as long as a unit of the current provider is ready it comes next.
 Runs of units of one provider are contiguous in a topological order and therefore convex. A claim that is not convex, or two
-claims that wait for each other, leave no unit ready: the earliest such claim is then split into its nodes.
+claims that wait for each other, leave no unit ready: the earliest claim on such a cycle is then split into its nodes.
 """
 
 from __future__ import annotations
@@ -105,14 +105,20 @@ def _ordered(units: list[_Unit]) -> list[_Unit]:
                     heapq.heappush(ready.setdefault(id(user.provider), []), (user.position, user.position))
         pending = [unit for unit in pending if unit not in done]
         if pending:
-            pending = _split(pending)
+            pending = _split(pending, done)
             _link([*order, *pending])
     return order
 
 
-def _split(stuck: list[_Unit]) -> list[_Unit]:
-    """Splits the earliest claim of several nodes; a graph is acyclic, so there is one."""
-    unit = next(u for u in stuck if len(u.nodes) > 1)
+def _split(stuck: list[_Unit], done: set[_Unit]) -> list[_Unit]:
+    """Splits the earliest claim of several nodes on a cycle; a graph is acyclic, so there is one."""
+    unit = stuck[0]
+    path: dict[_Unit, int] = {}
+    while unit not in path:
+        path[unit] = len(path)
+        unit = min((u for u in unit.waits_for if u not in done), key=lambda u: u.position)
+    cycle = list(path)[path[unit] :]
+    unit = min((u for u in cycle if len(u.nodes) > 1), key=lambda u: u.position)
     meta = unit.claim.meta if unit.claim else None
     singles = [
         _Unit([node], unit.provider, Claim((node,), meta), position)

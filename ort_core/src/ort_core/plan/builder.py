@@ -29,13 +29,6 @@ def build_plan(
     return builder.finish(outputs, donate_inputs=False)
 
 
-def output_homes(compiled: CompiledGraph, constant: Callable[[Value], RuntimeValue]) -> tuple[Device, ...]:
-    """Where each output of the graph is computed when all inputs are on the host."""
-    builder = PlanBuilder(compiled, dict.fromkeys(compiled.graph.inputs, HOST), constant)
-    builder.add_items(compiled.graph.outputs)
-    return tuple(builder.home(value) for value in compiled.graph.outputs)
-
-
 class PlanBuilder:
     """Builds the plan of one graph; a body's builder finds captured values through `outer`.
 

@@ -10,6 +10,7 @@ from ort_core.errors import InvalidGraph
 from ort_core.ir.graph import Graph, Node, Value
 from ort_core.ir.types import TensorType, ValueType
 from ort_core.partition.compile import CompiledGraph, ControlFlow
+from ort_core.plan.homes import carried_outputs, result_devices
 from ort_core.plan.plan import BodyPlan, IfStep, LoopStep, ScanStep, Step
 
 if TYPE_CHECKING:
@@ -17,55 +18,53 @@ if TYPE_CHECKING:
 
 
 def plan_if(builder: PlanBuilder, item: ControlFlow) -> IfStep:
-    """Each result lives where both branches produce it, or on the host if they differ."""
+    """Both branches leave their results on the same devices."""
     (condition,) = builder.locate([(_present(item.node, 0), HOST)])
     bodies = [item.bodies[name] for name in ("then_branch", "else_branch")]
     for body in bodies:
         _check_body(item.node, body.graph, inputs=0, outputs=len(bodies[0].graph.outputs))
-    branches = [_start_body(builder, body, []) for body in bodies]
-    homes = [[b.home(v) for v in b.compiled.graph.outputs] for b in branches]
-    devices = [a if a == b else HOST for a, b in zip(*homes, strict=True)]
-    then_branch, else_branch = (_finish_body(builder, b, devices) for b in branches)
+    devices = result_devices(item, builder.home)
+    then_branch, else_branch = (_plan_body(builder, body, [], devices) for body in bodies)
     return IfStep(item.node, then_branch, else_branch, (condition,), _define_outputs(builder, item.node, devices))
 
 
 def plan_loop(builder: PlanBuilder, item: ControlFlow) -> LoopStep:
-    """A carried value lives where the body computes it; scan outputs are collected on the host."""
+    """Carried values stay where the body computes them; scan outputs are collected on the host."""
     node, compiled = item.node, item.bodies["body"]
-    carried = max(len(node.inputs) - 2, 0)
-    _check_body(node, compiled.graph, inputs=2 + carried, outputs=1 + carried, more=True)
-    body, state_devices = _carry(builder, compiled, leading=[HOST, HOST], first_output=1, carried=carried, trailing=0)
-    scans = len(compiled.graph.outputs) - 1 - carried
-    plan = _finish_body(builder, body, [HOST, *state_devices, *[HOST] * scans], donate=True)
+    first, carried = carried_outputs(item)
+    _check_body(node, compiled.graph, inputs=2 + carried, outputs=first + carried, more=True)
+    devices = result_devices(item, builder.home)
+    states = devices[:carried]
+    plan = _plan_body(builder, compiled, [HOST, HOST, *states], [HOST, *devices], donate=True)
     head = [-1 if v is None else builder.locate([(v, HOST)])[0] for v in (_optional(node, 0), _optional(node, 1))]
-    state = builder.locate([(_present(node, 2 + k), device) for k, device in enumerate(state_devices)])
-    outputs = _define_outputs(builder, node, [*state_devices, *[HOST] * scans])
-    return LoopStep(node, plan, (*head, *state), outputs, carried, _scan_types(compiled.graph, 1 + carried))
+    state = builder.locate([(_present(node, 2 + k), device) for k, device in enumerate(states)])
+    outputs = _define_outputs(builder, node, devices)
+    return LoopStep(node, plan, (*head, *state), outputs, carried, _scan_types(compiled.graph, first + carried))
 
 
 def plan_scan(builder: PlanBuilder, item: ControlFlow) -> ScanStep:
     """As Loop; the scanned inputs are sliced on the host."""
     node, compiled = item.node, item.bodies["body"]
     n_scanned = node.attr("num_scan_inputs", 0)
-    carried = len(node.inputs) - n_scanned
-    if n_scanned < 1 or carried < 0:
+    if not 1 <= n_scanned <= len(node.inputs):
         raise InvalidGraph(f"{node.where()} has num_scan_inputs={n_scanned} and {len(node.inputs)} inputs")
+    _, carried = carried_outputs(item)
     _check_body(node, compiled.graph, inputs=carried + n_scanned, outputs=carried, more=True)
-    body, state_devices = _carry(builder, compiled, leading=[], first_output=0, carried=carried, trailing=n_scanned)
-    scans = len(compiled.graph.outputs) - carried
-    plan = _finish_body(builder, body, [*state_devices, *[HOST] * scans], donate=True)
-    places = [*state_devices, *[HOST] * n_scanned]
+    devices = result_devices(item, builder.home)
+    places = [*devices[:carried], *[HOST] * n_scanned]
+    plan = _plan_body(builder, compiled, places, devices, donate=True)
     inputs = builder.locate([(_present(node, k), device) for k, device in enumerate(places)])
+    n_scans = len(devices) - carried
     return ScanStep(
         node=node,
         body=plan,
         inputs=inputs,
-        outputs=_define_outputs(builder, node, [*state_devices, *[HOST] * scans]),
+        outputs=_define_outputs(builder, node, devices),
         carried=carried,
         input_axes=_per_scan(node, "scan_input_axes", n_scanned),
         input_reversed=tuple(map(bool, _per_scan(node, "scan_input_directions", n_scanned))),
-        output_axes=_per_scan(node, "scan_output_axes", scans),
-        output_reversed=tuple(map(bool, _per_scan(node, "scan_output_directions", scans))),
+        output_axes=_per_scan(node, "scan_output_axes", n_scans),
+        output_reversed=tuple(map(bool, _per_scan(node, "scan_output_directions", n_scans))),
         scan_types=_scan_types(compiled.graph, carried),
     )
 
@@ -105,36 +104,19 @@ def _scan_types(body: Graph, first: int) -> tuple[ValueType | None, ...]:
     )
 
 
-def _carry(
+def _plan_body(
     builder: PlanBuilder,
     compiled: CompiledGraph,
+    input_devices: Sequence[Device],
+    output_devices: Sequence[Device],
     *,
-    leading: list[Device],
-    first_output: int,
-    carried: int,
-    trailing: int,
-) -> tuple[PlanBuilder, list[Device]]:
-    """A body builder whose carried inputs live where the body computes their next values."""
-    host = [HOST] * carried
-    trial = _start_body(builder, compiled, [*leading, *host, *[HOST] * trailing])
-    results = compiled.graph.outputs[first_output : first_output + carried]
-    devices = [trial.home(value) for value in results]
-    if devices == host:
-        return trial, devices
-    return _start_body(builder, compiled, [*leading, *devices, *[HOST] * trailing]), devices
-
-
-def _start_body(builder: PlanBuilder, compiled: CompiledGraph, input_devices: Sequence[Device]) -> PlanBuilder:
+    donate: bool = False,
+) -> BodyPlan:
+    outputs = compiled.graph.outputs
     homes = dict(zip(compiled.graph.inputs, input_devices, strict=True))
     body = type(builder)(compiled, homes, builder.constant, outer=builder)
-    body.add_items(compiled.graph.outputs)
-    return body
-
-
-def _finish_body(
-    builder: PlanBuilder, body: PlanBuilder, devices: Sequence[Device], *, donate: bool = False
-) -> BodyPlan:
-    plan = body.finish(list(zip(body.compiled.graph.outputs, devices, strict=True)), donate_inputs=donate)
+    body.add_items(outputs)
+    plan = body.finish(list(zip(outputs, output_devices, strict=True)), donate_inputs=donate)
     return BodyPlan(plan, builder.locate(list(body.captures)))
 
 

@@ -150,7 +150,6 @@ def kernel(
     Args:
         types: element types that it takes, by the operator's type constraint or by parameter name; others are declined.
     """
-
     domain = "" if domain == "ai.onnx" else domain
 
     def decorate(implementation: F) -> F:

@@ -211,9 +211,9 @@ class KernelExecutable(Executable):
 
 def storage_root(array: np.ndarray) -> Any:
     """The object at the end of the chain of bases: equal roots mean that arrays may share memory."""
-    root: Any = array
-    while (base := getattr(root, "base", None)) is not None:
-        root = base
+    root, base = array, array.base
+    while base is not None:
+        root, base = base, getattr(base, "base", None)
     return root
 
 

@@ -119,7 +119,10 @@ class Plugin:
 
 
 class Claim(NamedTuple):
-    """Nodes that the provider takes as one group. `meta` comes back in `Partition.claims`."""
+    """Nodes that the provider takes as one group. `meta` comes back in `Partition.claims`.
+
+    A group between whose nodes another provider computes something comes back as one claim for each node, with this `meta`.
+    """
 
     nodes: tuple[Node, ...]
     meta: Any = None
@@ -240,7 +243,8 @@ class Executable(ABC):
         """Computes the partition's outputs.
 
         Inputs are on the provider's device, in stream order, borrowed and read-only unless `ctx.donated(i)`. Device work may
-        still be queued on `ctx.stream` at return. Output i is `ctx.output(i, ...)` or a value that the caller may keep.
+        still be queued on `ctx.stream` at return. Output i of the list is `ctx.output(i, ...)`, an input, a constant, or a value
+        that the caller may keep, on the provider's device; anything where `ctx.wants(i)` is false.
         """
 
     def save(self) -> bytes:
@@ -282,7 +286,10 @@ class RunContext(Protocol):
         """Whether anybody uses output `index`."""
 
     def donated(self, index: int) -> bool:
-        """Whether input `index` may be overwritten and its memory given to an output."""
+        """Whether input `index` may be overwritten and its memory given to an output.
+
+        Ask before keeping a reference to the input other than in the list of inputs: with one it is not donated.
+        """
 
     def scratch(self, nbytes: int) -> Buffer:
         """Memory of the provider's device until the call ends, in stream order."""

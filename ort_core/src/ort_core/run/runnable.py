@@ -14,7 +14,8 @@ from ort_core.devices import HOST, Device
 from ort_core.ir.graph import Value
 from ort_core.memory.transfer import note_use
 from ort_core.partition.compile import CompiledGraph
-from ort_core.plan.builder import build_plan, output_homes
+from ort_core.plan.builder import build_plan
+from ort_core.plan.homes import Homes
 from ort_core.plan.plan import ExecutionPlan
 from ort_core.providers.spec import Profiler
 from ort_core.run.executor import execute
@@ -88,7 +89,7 @@ class Runnable:
     @functools.cached_property
     def output_homes(self) -> tuple[Device, ...]:
         """Where each output is computed."""
-        return output_homes(self._compiled, self._constant)
+        return tuple(map(Homes(self._compiled), self._compiled.graph.outputs))
 
     def run(
         self,

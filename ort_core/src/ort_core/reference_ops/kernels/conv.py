@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ort_core.providers.kernel import kernel
-from ort_core.reference_ops.kernels.numerics import cast, widen
-from ort_core.reference_ops.kernels.windows import pad_spatial, sliding_axes, window_taps, window_view
+from ort_core.reference_ops.kernels.numerics import cast, on_axis, widen
+from ort_core.reference_ops.kernels.windows import (
+    Axis,
+    check_kernel_shape,
+    pad_spatial,
+    sliding_axes,
+    window_taps,
+    window_view,
+)
 
 
 @kernel("Conv")
@@ -33,7 +39,7 @@ def conv(
     """
     y = convolve(widen(x), widen(w), group, kernel_shape, strides, dilations, pads, auto_pad)
     if b is not None:
-        y += b.reshape(1, -1, *(1,) * (y.ndim - 2))
+        y += on_axis(b, 1, y.ndim)
     return cast(y, x.dtype)
 
 
@@ -54,8 +60,7 @@ def convolve(
     """
     if x.ndim < 3 or w.ndim != x.ndim:
         raise ValueError(f"X and W must have the same rank of at least 3, got shapes {x.shape} and {w.shape}")
-    if kernel_shape is not None and tuple(kernel_shape) != w.shape[2:]:
-        raise ValueError(f"kernel_shape is {tuple(kernel_shape)}, W has {w.shape[2:]}")
+    check_kernel_shape(kernel_shape, w)
     if group < 1 or x.shape[1] != w.shape[1] * group or w.shape[0] % group:
         raise ValueError(f"X of shape {x.shape} and W of shape {w.shape} do not fit {group} groups")
     axes = sliding_axes(x.shape[2:], w.shape[2:], strides, dilations, pads, auto_pad)
@@ -63,7 +68,7 @@ def convolve(
     out = tuple(a.out for a in axes)
     padded = pad_spatial(x, axes)
     if w.shape[1] == 1 and group > 1:
-        return _depthwise(padded, w, window_taps(axes), out)
+        return _depthwise(padded, w, axes)
     columns = window_view(padded, axes)
     weights = w.reshape(group, m // group, -1)
     y = np.empty((n, group, m // group, math.prod(out)), np.result_type(x, w))
@@ -72,14 +77,13 @@ def convolve(
     return y.reshape(n, m, *out)
 
 
-def _depthwise(
-    padded: np.ndarray, w: np.ndarray, taps: Iterable[tuple[tuple[int, ...], tuple[Any, ...]]], out: tuple[int, ...]
-) -> np.ndarray:
+def _depthwise(padded: np.ndarray, w: np.ndarray, axes: Sequence[Axis]) -> np.ndarray:
     n, channels = padded.shape[:2]
     multiplier = w.shape[0] // channels
+    out = tuple(a.out for a in axes)
     y = np.zeros((n, channels, multiplier, *out), np.result_type(padded, w))
     weights = np.moveaxis(w.reshape(channels, multiplier, *w.shape[2:]), (0, 1), (-2, -1))
-    for position, region in taps:
+    for position, region in window_taps(axes):
         factor = weights[position].reshape(channels, multiplier, *(1,) * len(out))
         y += padded[region][:, :, None] * factor
     return y.reshape(n, -1, *out)
@@ -100,21 +104,25 @@ def conv_integer(
     strides: Sequence[int] | None = None,
 ) -> np.ndarray:
     """Conv of 8-bit X and W less their zero points, as int32. Source: ONNX ConvInteger."""
-    shifted_x = shift(x, x_zero_point, per_output=False)
-    shifted_w = shift(w, w_zero_point, per_output=True)
-    y = convolve(shifted_x, shifted_w, group, kernel_shape, strides, dilations, pads, auto_pad)
-    return y.astype(np.int64).astype(np.int32)
+    shifted_x, shifted_w = shift(x, x_zero_point, per_output=False), shift(w, w_zero_point, per_output=True)
+    return wrap_int32(convolve(shifted_x, shifted_w, group, kernel_shape, strides, dilations, pads, auto_pad))
 
 
 def shift(x: np.ndarray, zero_point: np.ndarray | None, *, per_output: bool) -> np.ndarray:
-    """`x` less its zero point (one, or one for each output channel) as float64, which is exact for 8-bit sums."""
+    """`x` less its zero point (one, or one for each output channel), to be multiplied by BLAS.
+
+    As float64, which holds the sums of 8-bit products exactly.
+    """
     shifted = x.astype(np.float64)
     if zero_point is not None:
         point = zero_point.astype(np.float64)
-        if per_output and point.size > 1:
-            point = point.reshape(-1, *(1,) * (x.ndim - 1))
-        shifted -= point
+        shifted -= on_axis(point, 0, x.ndim) if per_output else point
     return shifted
+
+
+def wrap_int32(sums: np.ndarray) -> np.ndarray:
+    """Whole numbers in float64 as int32, wrapped around where they are too large."""
+    return sums.astype(np.int64).astype(np.int32)
 
 
 @kernel("ConvTranspose")
@@ -139,21 +147,19 @@ def conv_transpose(
     rank = x.ndim - 2
     if rank < 1 or w.ndim != x.ndim or x.shape[1] != w.shape[0] or group < 1 or x.shape[1] % group:
         raise ValueError(f"X of shape {x.shape} and W of shape {w.shape} do not fit {group} groups")
+    check_kernel_shape(kernel_shape, w)
     sizes, kernel_size = x.shape[2:], w.shape[2:]
-    if kernel_shape is not None and tuple(kernel_shape) != kernel_size:
-        raise ValueError(f"kernel_shape is {tuple(kernel_shape)}, W has {kernel_size}")
     strides, dilations = strides or (1,) * rank, dilations or (1,) * rank
     extra = output_padding or (0,) * rank
     full = [(sizes[i] - 1) * strides[i] + (kernel_size[i] - 1) * dilations[i] + 1 + extra[i] for i in range(rank)]
     begin, out = _transposed_geometry(sizes, strides, full, pads, output_shape, auto_pad)
+    axes = [Axis(out[i], kernel_size[i], strides[i], dilations[i], begin[i], 0, sizes[i]) for i in range(rank)]
     n, channels, m = x.shape[0], x.shape[1], w.shape[1]
     weights = widen(w).reshape(group, channels // group, -1)
     columns = np.matmul(weights.transpose(0, 2, 1), widen(x).reshape(n, group, channels // group, math.prod(sizes)))
-    y = scatter_columns(
-        columns.reshape(n, group * m, *kernel_size, *sizes), strides, dilations, begin, out, kernel_size
-    )
+    y = _scatter_columns(columns.reshape(n, group * m, *kernel_size, *sizes), axes)
     if b is not None:
-        y += b.reshape(1, -1, *(1,) * rank)
+        y += on_axis(b, 1, x.ndim)
     return cast(y, x.dtype)
 
 
@@ -165,6 +171,7 @@ def _transposed_geometry(
     output_shape: Sequence[int] | None,
     auto_pad: str,
 ) -> tuple[list[int], list[int]]:
+    """The padding before each axis of the output, and the output's sizes."""
     rank = len(sizes)
     if output_shape is not None or auto_pad in ("SAME_UPPER", "SAME_LOWER"):
         out = list(output_shape)[-rank:] if output_shape else [s * t for s, t in zip(sizes, strides, strict=True)]
@@ -177,30 +184,19 @@ def _transposed_geometry(
     return list(pads[:rank]), out
 
 
-def scatter_columns(
-    columns: np.ndarray,
-    strides: Sequence[int],
-    dilations: Sequence[int],
-    begin: Sequence[int],
-    out: Sequence[int],
-    kernel_size: Sequence[int],
-) -> np.ndarray:
-    """Sums `columns` [N, C, *kernel, *positions] into images [N, C, *out], whose corner lies `begin` inside the padding."""
-    rank = len(out)
-    positions = columns.shape[2 + rank :]
-    extents = [(positions[i] - 1) * strides[i] + (kernel_size[i] - 1) * dilations[i] + 1 for i in range(rank)]
-    low = [max(0, -begin[i]) for i in range(rank)]
-    buffer = np.zeros(
-        (*columns.shape[:2], *(low[i] + max(extents[i], begin[i] + out[i]) for i in range(rank))), columns.dtype
-    )
+def _scatter_columns(columns: np.ndarray, axes: Sequence[Axis]) -> np.ndarray:
+    """Sums `columns` [N, C, *kernel, *out] into the images [N, C, *size] that windows with those `axes` slide over."""
+    rank = len(axes)
+    cropped = [max(0, -a.begin) for a in axes]
+    sizes = [c + max(a.padded, a.begin + a.size) for c, a in zip(cropped, axes, strict=True)]
+    buffer = np.zeros((*columns.shape[:2], *sizes), columns.dtype)
+    uncropped: tuple[Any, ...] = (..., *(slice(c, None) for c in cropped))
+    padded = buffer[uncropped]
     by_position = np.moveaxis(columns, (0, 1), (rank, rank + 1))
-    for position in itertools.product(*(range(k) for k in kernel_size)):
-        starts = [low[i] + position[i] * dilations[i] for i in range(rank)]
-        slices = [slice(starts[i], starts[i] + (positions[i] - 1) * strides[i] + 1, strides[i]) for i in range(rank)]
-        region: tuple[Any, ...] = (..., *slices)
-        buffer[region] += by_position[position]
-    inner: tuple[Any, ...] = (..., *(slice(low[i] + begin[i], low[i] + begin[i] + out[i]) for i in range(rank)))
-    return np.array(buffer[inner])
+    for position, region in window_taps(axes):
+        padded[region] += by_position[position]
+    image: tuple[Any, ...] = (..., *(slice(max(0, a.begin), max(0, a.begin) + a.size) for a in axes))
+    return np.array(buffer[image])
 
 
 @kernel("Col2Im")
@@ -215,14 +211,8 @@ def col2im(
 ) -> np.ndarray:
     """Sums the columns of blocks into images: data [N, C * prod(block), L] to [N, C, *image]. Source: ONNX Col2Im."""
     image, block = [int(v) for v in image_shape], [int(v) for v in block_shape]
-    rank = len(image)
     axes = sliding_axes(image, block, strides, dilations, pads, "NOTSET")
-    size = math.prod(block)
-    if data.ndim != 3 or data.shape[1] % size or data.shape[2] != math.prod(a.out for a in axes):
-        raise ValueError(
-            f"data of shape {data.shape} does not hold blocks {block} at {[a.out for a in axes]} positions of {image}"
-        )
-    columns = data.reshape(data.shape[0], data.shape[1] // size, *block, *(a.out for a in axes))
-    return scatter_columns(
-        columns, strides or (1,) * rank, dilations or (1,) * rank, [a.begin for a in axes], image, block
-    )
+    size, out = math.prod(block), [a.out for a in axes]
+    if data.ndim != 3 or data.shape[1] % size or data.shape[2] != math.prod(out):
+        raise ValueError(f"data of shape {data.shape} does not hold blocks {block} at {out} positions of {image}")
+    return _scatter_columns(data.reshape(data.shape[0], data.shape[1] // size, *block, *out), axes)

@@ -88,6 +88,7 @@ def roi_align(
 
     Source: ONNX RoiAlign.
     """
+    average = mode.lower() == "avg"
     half_pixel = coordinate_transformation_mode.lower() == "half_pixel"
     y = np.zeros((len(rois), x.shape[1], output_height, output_width), x.dtype)
     for i, roi in enumerate(widen(rois)):
@@ -100,11 +101,11 @@ def roi_align(
             for row, row_weight in rows
             for column, column_weight in columns
         ]
-        values = sum(corners) if mode.lower() == "avg" else np.maximum.reduce(corners)
+        values = sum(corners) if average else np.maximum.reduce(corners)
         per_bin = rows[0][0].size // output_height, columns[0][0].size // output_width
         bins = values.reshape(image.shape[0], output_height, per_bin[0], output_width, per_bin[1])
         if 0 not in per_bin:
-            y[i] = bins.mean(axis=(2, 4)) if mode.lower() == "avg" else bins.max(axis=(2, 4))
+            y[i] = bins.mean(axis=(2, 4)) if average else bins.max(axis=(2, 4))
     return y
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ort_core.providers.kernel import kernel
-from ort_core.reference_ops.kernels.numerics import axis_index
+from ort_core.reference_ops.kernels.numerics import axis_index, on_axis
 
 _REDUCTIONS: dict[str, np.ufunc] = {"add": np.add, "mul": np.multiply, "max": np.maximum, "min": np.minimum}
 
@@ -70,8 +70,7 @@ def _nd_index(shape: tuple[int, ...], indices: np.ndarray, batch_dims: int) -> t
         raise ValueError(
             f"indices of shape {indices.shape} index {depth} axes of {shape} after {batch_dims} batch axes"
         )
-    lead = indices.ndim - 1
-    batches = [np.arange(indices.shape[i]).reshape(-1, *(1,) * (lead - i - 1)) for i in range(batch_dims)]
+    batches = [on_axis(np.arange(indices.shape[i]), i, indices.ndim - 1) for i in range(batch_dims)]
     picked = [wrap_indices(indices[..., i], shape[batch_dims + i]) for i in range(depth)]
     return (*batches, *picked)
 
@@ -95,6 +94,5 @@ def scatter_nd(data: np.ndarray, indices: np.ndarray, updates: np.ndarray, *, re
     if updates.shape != expected:
         raise ValueError(f"updates have shape {updates.shape}, expected {expected}")
     y = data.copy()
-    index = _nd_index(data.shape, indices, 0)
-    _scatter(y, index or (np.zeros(indices.shape[:-1], np.intp), ...), updates, reduction)  # type: ignore[arg-type]
+    _scatter(y, _nd_index(data.shape, indices, 0), updates, reduction)
     return y

@@ -140,30 +140,28 @@ def forest_from_ids(
     return forest, index
 
 
-def aggregate(
-    leaves: np.ndarray, weights: np.ndarray, present: np.ndarray, function: str, dtype: np.dtype
-) -> tuple[np.ndarray, np.ndarray]:
-    """The sums (or means, minima, maxima) over trees of the leaves' weights [nodes, targets], and which targets had any.
+def aggregate(leaves: np.ndarray, weights: np.ndarray, present: np.ndarray, function: str) -> np.ndarray:
+    """The sums (or means, minima, maxima) [N, targets] over trees of the weights [nodes, targets] of `leaves` [N, trees].
+
+    A minimum or maximum is over the weights that are `present`, and 0 where none is.
 
     Raises:
         ValueError: the function is unknown.
     """
     shape = (len(leaves), weights.shape[1])
-    seen = np.zeros(shape, bool)
-    total = np.zeros(shape, dtype)
     if function in ("MIN", "MAX"):
         reduce, start = (np.minimum, np.inf) if function == "MIN" else (np.maximum, -np.inf)
-        total[...] = start
+        total, seen = np.full(shape, start, weights.dtype), np.zeros(shape, bool)
         for leaf in leaves.T:
             reduce(total, np.where(present[leaf], weights[leaf], start), out=total)
             seen |= present[leaf]
-        return np.where(seen, total, 0).astype(dtype), seen
+        return np.where(seen, total, 0).astype(weights.dtype)
     if function not in ("SUM", "AVERAGE"):
         raise ValueError(f"aggregate_function is '{function}', must be SUM, AVERAGE, MIN or MAX")
+    total = np.zeros(shape, weights.dtype)
     for leaf in leaves.T:
         total += weights[leaf]
-        seen |= present[leaf]
-    return (total / leaves.shape[1] if function == "AVERAGE" else total), seen
+    return total / leaves.shape[1] if function == "AVERAGE" else total
 
 
 def leaf_table(

@@ -8,9 +8,7 @@ import numpy as np
 
 from ort_core.ir.graph import Node
 from ort_core.providers.kernel import kernel
-from ort_core.reference_ops.kernels.ml_scores import second_class, transform_scores
-
-ML = "ai.onnx.ml"
+from ort_core.reference_ops.kernels.ml_common import ML, class_labels, feature_rows, second_class, transform_scores
 
 
 @kernel("Scaler", domain=ML)
@@ -50,8 +48,8 @@ def linear_regressor(
 
 
 def _linear(x: np.ndarray, coefficients: Sequence[float], intercepts: Sequence[float], targets: int) -> np.ndarray:
-    rows = x.reshape(1, -1) if x.ndim == 1 else x
-    if rows.ndim != 2 or len(coefficients) != targets * rows.shape[1] or len(intercepts) not in (0, targets):
+    rows = feature_rows(x)
+    if len(coefficients) != targets * rows.shape[1] or len(intercepts) not in (0, targets):
         raise ValueError(
             f"{len(coefficients)} coefficients and {len(intercepts)} intercepts do not make {targets} scores of X {x.shape}"
         )
@@ -76,8 +74,8 @@ class LinearClassifier:
         post_transform: str = "NONE",
     ) -> None:
         """Keeps the model."""
-        labels = np.array(classlabels_strings, object) if classlabels_strings else np.array(classlabels_ints, np.int64)
-        self._model, self._labels, self._transform = (coefficients, intercepts), labels, post_transform
+        self._model, self._labels = (coefficients, intercepts), class_labels(classlabels_strings, classlabels_ints)
+        self._transform = post_transform
 
     def run(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Computes both outputs."""

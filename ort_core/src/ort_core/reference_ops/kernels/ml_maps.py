@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from ort_core.ir.graph import Node
 from ort_core.providers.kernel import kernel
-
-ML = "ai.onnx.ml"
+from ort_core.reference_ops.kernels.ml_common import ML
 
 
 @kernel("ZipMap", domain=ML)
@@ -50,7 +49,7 @@ def cast_map(
     return np.array(values, _CAST_TYPES[cast_to]).reshape(1, -1)
 
 
-def _converter(cast_to: str) -> Any:
+def _converter(cast_to: str) -> Callable[[Any], Any]:
     if cast_to == "TO_STRING":
         return lambda v: v if isinstance(v, str) else f"{v:.6f}"
     return float if cast_to == "TO_FLOAT" else lambda v: int(float(v))
@@ -99,7 +98,7 @@ def category_mapper(
 
 def _look_up(x: np.ndarray, table: Mapping[Any, Any], default: Any, dtype: np.dtype) -> np.ndarray:
     found = np.empty(x.size, dtype)
-    found[:] = [table.get(item, default) for item in x.reshape(-1).tolist()]
+    found[:] = [table.get(_as_key(item), default) for item in x.reshape(-1).tolist()]
     return found.reshape(x.shape)
 
 
@@ -146,10 +145,6 @@ class LabelEncoder:
 
     def run(self, x: np.ndarray) -> np.ndarray:
         """Looks the elements up."""
-        if x.dtype.kind == "f":
-            found = np.empty(x.size, self._dtype)
-            found[:] = [self._table.get(_as_key(item), self._default) for item in x.reshape(-1).tolist()]
-            return found.reshape(x.shape)
         return _look_up(x, self._table, self._default, self._dtype)
 
 

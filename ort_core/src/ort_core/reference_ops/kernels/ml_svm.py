@@ -10,10 +10,8 @@ import numpy as np
 from ort_core.ir.graph import Node
 from ort_core.providers.kernel import kernel
 from ort_core.reference_ops.kernels.activations import sigmoid
-from ort_core.reference_ops.kernels.ml_scores import second_class, transform_scores
+from ort_core.reference_ops.kernels.ml_common import ML, class_labels, feature_rows, second_class, transform_scores
 from ort_core.reference_ops.kernels.numerics import cast
-
-ML = "ai.onnx.ml"
 
 
 class _Similarity:
@@ -36,12 +34,6 @@ class _Similarity:
         scaled: np.ndarray = self._gamma * product + self._offset
         shaped: np.ndarray = np.tanh(scaled) if self._kind == "SIGMOID" else scaled ** int(self._degree)
         return shaped
-
-
-def _rows(x: np.ndarray) -> np.ndarray:
-    if x.ndim not in (1, 2):
-        raise ValueError(f"features [N, F] are needed, got shape {x.shape}")
-    return np.atleast_2d(x).astype(np.float64)
 
 
 @kernel("SVMRegressor", domain=ML)
@@ -70,7 +62,7 @@ class SvmRegressor:
 
     def run(self, x: np.ndarray) -> np.ndarray:
         """Evaluates the machine."""
-        rows = _rows(x)
+        rows = feature_rows(x).astype(np.float64)
         compared = rows if self._vectors is None else self._similarity(rows, self._vectors)
         scores = cast(compared @ self._coefficients + self._rho, np.dtype(np.float32))[:, None]
         return np.where(scores > 0, 1, -1) if self._one_class else transform_scores(scores, self._transform)
@@ -101,9 +93,7 @@ class SvmClassifier:
         vectors_per_class: Sequence[int] = (),
     ) -> None:
         """Keeps the model."""
-        self._labels = (
-            np.array(classlabels_strings, object) if classlabels_strings else np.array(classlabels_ints, np.int64)
-        )
+        self._labels = class_labels(classlabels_strings, classlabels_ints)
         supports = sum(vectors_per_class)
         flat = np.array(coefficients, np.float64)
         self._vectors = np.array(support_vectors, np.float64).reshape(supports, -1) if supports else None
@@ -116,7 +106,7 @@ class SvmClassifier:
 
     def run(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Evaluates the machines."""
-        rows = _rows(x)
+        rows = feature_rows(x).astype(np.float64)
         if self._vectors is None:
             scores = rows @ self._coefficients.T + self._rho[0]
             return self._labels[scores.argmax(axis=1)], transform_scores(scores.astype(np.float32), self._transform)

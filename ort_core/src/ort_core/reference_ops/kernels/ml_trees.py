@@ -8,10 +8,9 @@ import numpy as np
 
 from ort_core.ir.graph import Node
 from ort_core.providers.kernel import kernel
+from ort_core.reference_ops.kernels.ml_common import ML, class_labels, feature_rows, second_class, transform_scores
 from ort_core.reference_ops.kernels.ml_forest import LEAF, MEMBER, Forest, aggregate, forest_from_ids, leaf_table
-from ort_core.reference_ops.kernels.ml_scores import second_class, transform_scores
 
-ML = "ai.onnx.ml"
 _AGGREGATES = ("AVERAGE", "SUM", "MIN", "MAX")
 _TRANSFORMS = ("NONE", "SOFTMAX", "LOGISTIC", "SOFTMAX_ZERO", "PROBIT")
 
@@ -20,15 +19,27 @@ def _floats(values: Sequence[float], tensor: np.ndarray | None) -> np.ndarray:
     return tensor if tensor is not None else np.array(values, np.float32)
 
 
-def _features(x: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
-    rows = x.reshape(1, -1) if x.ndim == 1 else x
-    if rows.ndim != 2:
-        raise ValueError(f"features [N, F] are needed, got shape {x.shape}")
-    return rows if rows.dtype.kind == "f" else rows.astype(thresholds.dtype)
+class _Ensemble:
+    """What the three have in common: a forest, and the weights of its leaves for each target.
+
+    Attributes:
+        forest: the trees.
+        table: weights and presence, each [nodes, targets].
+    """
+
+    forest: Forest
+    table: tuple[np.ndarray, np.ndarray]
+
+    def scores(self, x: np.ndarray, function: str = "SUM") -> np.ndarray:
+        """The aggregated weights [N, targets], in their type, of the leaves that X [N, F] ends in."""
+        rows = feature_rows(x)
+        if rows.dtype.kind != "f":
+            rows = rows.astype(self.forest.thresholds.dtype)
+        return aggregate(self.forest.leaves(rows), *self.table, function)
 
 
 @kernel("TreeEnsemble", domain=ML)
-class TreeEnsemble:
+class TreeEnsemble(_Ensemble):
     """Y [N, n_targets] = the leaf weights of all trees, aggregated and transformed, for X [N, F]. Source: ONNX TreeEnsemble."""
 
     def prepare(
@@ -65,7 +76,7 @@ class TreeEnsemble:
             return np.concatenate([np.asarray(values, dtype), np.zeros(leaves, dtype)])
 
         modes = np.concatenate([np.asarray(nodes_modes, np.uint8), np.full(leaves, LEAF, np.uint8)])
-        self._forest = Forest(
+        self.forest = Forest(
             modes,
             padded(nodes_featureids, np.int64),
             padded(nodes_splits, nodes_splits.dtype),
@@ -75,15 +86,13 @@ class TreeEnsemble:
             np.array(tree_roots, np.int64),
             _member_sets(modes, membership_values),
         )
-        self._forest.check()
-        self._table = leaf_table(count, range(inner, count), leaf_targetids, leaf_weights, n_targets)
+        self.forest.check()
+        self.table = leaf_table(count, range(inner, count), leaf_targetids, leaf_weights, n_targets)
         self._function, self._transform = _AGGREGATES[aggregate_function], _TRANSFORMS[post_transform]
 
     def run(self, x: np.ndarray) -> np.ndarray:
         """Descends the trees."""
-        leaves = self._forest.leaves(_features(x, self._forest.thresholds))
-        scores, _ = aggregate(leaves, *self._table, self._function, x.dtype)
-        return transform_scores(scores, self._transform)
+        return transform_scores(self.scores(x, self._function), self._transform)
 
 
 def _member_sets(modes: np.ndarray, values: np.ndarray | None) -> dict[int, np.ndarray]:
@@ -97,7 +106,7 @@ def _member_sets(modes: np.ndarray, values: np.ndarray | None) -> dict[int, np.n
 
 
 @kernel("TreeEnsembleRegressor", domain=ML)
-class TreeEnsembleRegressor:
+class TreeEnsembleRegressor(_Ensemble):
     """Y [N, n_targets] float = the leaf weights of all trees, aggregated, plus base values, transformed.
 
     Source: ONNX TreeEnsembleRegressor.
@@ -131,7 +140,7 @@ class TreeEnsembleRegressor:
         post_transform: str = "NONE",
     ) -> None:
         """Lays the forest out."""
-        self._forest, index = forest_from_ids(
+        self.forest, index = forest_from_ids(
             nodes_treeids,
             nodes_nodeids,
             nodes_modes,
@@ -143,21 +152,19 @@ class TreeEnsembleRegressor:
         )
         entries = [index.get(key, -1) for key in zip(target_treeids, target_nodeids, strict=True)]
         weights = _floats(target_weights, target_weights_as_tensor)
-        self._table = leaf_table(len(index), entries, target_ids, weights, n_targets)
+        self.table = leaf_table(len(index), entries, target_ids, weights, n_targets)
         self._base = _floats(base_values, base_values_as_tensor)
         self._function, self._transform = aggregate_function, post_transform
 
     def run(self, x: np.ndarray) -> np.ndarray:
         """Descends the trees."""
-        leaves = self._forest.leaves(_features(x, self._forest.thresholds))
-        scores, _ = aggregate(leaves, *self._table, self._function, self._table[0].dtype)
-        if self._base.size:
-            scores = scores + self._base
+        scores = self.scores(x, self._function)
+        scores = scores + self._base if self._base.size else scores
         return transform_scores(scores, self._transform)
 
 
 @kernel("TreeEnsembleClassifier", domain=ML)
-class TreeEnsembleClassifier:
+class TreeEnsembleClassifier(_Ensemble):
     """Labels [N] and scores [N, classes] float from the summed leaf weights. Source: ONNX TreeEnsembleClassifier."""
 
     def prepare(
@@ -188,7 +195,7 @@ class TreeEnsembleClassifier:
         post_transform: str = "NONE",
     ) -> None:
         """Lays the forest out."""
-        self._forest, index = forest_from_ids(
+        self.forest, index = forest_from_ids(
             nodes_treeids,
             nodes_nodeids,
             nodes_modes,
@@ -198,25 +205,21 @@ class TreeEnsembleClassifier:
             nodes_falsenodeids,
             nodes_missing_value_tracks_true,
         )
-        self._labels = (
-            np.array(classlabels_strings, object) if classlabels_strings else np.array(classlabels_int64s, np.int64)
-        )
-        entries = [index.get(key, -1) for key in zip(class_treeids, class_nodeids, strict=True)]
+        self._labels = class_labels(classlabels_strings, classlabels_int64s)
         weights = _floats(class_weights, class_weights_as_tensor)
-        self._table = leaf_table(len(index), entries, class_ids, weights, max(len(self._labels), 1))
+        entries = [index.get(key, -1) for key in zip(class_treeids, class_nodeids, strict=True)]
+        self.table = leaf_table(len(index), entries, class_ids, weights, max(len(self._labels), 1))
+        self._base = _floats(base_values, base_values_as_tensor)
         self._one_scored = len(self._labels) <= 2 and len(set(class_ids)) == 1
         self._column = class_ids[0] if class_ids else 0
         self._all_positive = bool((weights >= 0).all())
-        self._base = _floats(base_values, base_values_as_tensor)
         self._transform = post_transform
 
     def run(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Descends the trees."""
-        leaves = self._forest.leaves(_features(x, self._forest.thresholds))
-        scores, _ = aggregate(leaves, *self._table, "SUM", self._table[0].dtype)
-        if self._base.size and not self._one_scored:
-            scores = scores + self._base
+        scores = self.scores(x)
         if not self._one_scored:
+            scores = scores + self._base if self._base.size else scores
             return self._labels[scores.argmax(axis=1)], transform_scores(scores, self._transform)
         score = scores[:, self._column] + (self._base[-1] if self._base.size else 0)
         labels = self._labels if len(self._labels) == 2 else np.array([0, *self._labels])

@@ -6,7 +6,7 @@ import numpy as np
 
 from ort_core.ir.types import ElementType
 from ort_core.providers.kernel import kernel
-from ort_core.reference_ops.kernels.numerics import axis_index, cast, mean, widen
+from ort_core.reference_ops.kernels.numerics import axis_index, cast, mean, on_axis, reduced_axes, widen
 
 
 @kernel("LogSoftmax")
@@ -18,12 +18,6 @@ def log_softmax(x: np.ndarray, *, axis: int = -1) -> np.ndarray:
     return cast(shifted - np.log(np.exp(shifted).sum(axis=axis, keepdims=True)), x.dtype)
 
 
-def _reduced_axes(axes: np.ndarray | None, rank: int, *, noop: int) -> tuple[int, ...]:
-    if axes is None or axes.size == 0:
-        return () if noop else tuple(range(rank))
-    return tuple(axis_index(int(a), rank) for a in axes)
-
-
 @kernel("ReduceMean")
 def reduce_mean(
     data: np.ndarray, axes: np.ndarray | None = None, *, keepdims: int = 1, noop_with_empty_axes: int = 0
@@ -32,7 +26,7 @@ def reduce_mean(
 
     Source: ONNX ReduceMean.
     """
-    over = _reduced_axes(axes, data.ndim, noop=noop_with_empty_axes)
+    over = reduced_axes(axes, data.ndim, noop=noop_with_empty_axes)
     x = data.astype(np.float64) if data.dtype.kind in "iu" else widen(data)
     return cast(mean(x, over, keepdims=bool(keepdims)), data.dtype)
 
@@ -42,7 +36,7 @@ def reduce_log_sum_exp(
     data: np.ndarray, axes: np.ndarray | None = None, *, keepdims: int = 1, noop_with_empty_axes: int = 0
 ) -> np.ndarray:
     """Y = log(sum(exp(X))) over `axes`, over all when empty unless `noop_with_empty_axes`. Source: ONNX ReduceLogSumExp."""
-    over = _reduced_axes(axes, data.ndim, noop=noop_with_empty_axes)
+    over = reduced_axes(axes, data.ndim, noop=noop_with_empty_axes)
     x = widen(data)
     peak = x.max(axis=over, keepdims=True, initial=-np.inf)
     safe = np.where(np.isfinite(peak), peak, 0)
@@ -94,11 +88,10 @@ def instance_normalization(x: np.ndarray, scale: np.ndarray, b: np.ndarray, *, e
 
     Source: ONNX InstanceNormalization.
     """
-    over, channels = tuple(range(2, x.ndim)), (-1, *(1,) * (x.ndim - 2))
-    wide = widen(x)
+    over, wide = tuple(range(2, x.ndim)), widen(x)
     centred = wide - mean(wide, over)
     inverse = 1 / np.sqrt(mean(np.square(centred), over) + epsilon)
-    return cast(centred * inverse * scale.reshape(channels) + b.reshape(channels), x.dtype)
+    return cast(centred * inverse * on_axis(scale, 1, x.ndim) + on_axis(b, 1, x.ndim), x.dtype)
 
 
 @kernel("LRN")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+import math
 from collections.abc import Sequence
 
 import numpy as np
 
 from ort_core.ir.graph import Node
 from ort_core.providers.kernel import kernel
-from ort_core.reference_ops.kernels.numerics import cast, mean, widen
+from ort_core.reference_ops.kernels.numerics import cast, mean, on_axis, widen
 from ort_core.reference_ops.kernels.windows import Axis, pad_spatial, sliding_axes, window_taps
 
 
@@ -52,8 +54,7 @@ class MaxPool:
             better = inside & ((candidate > y) | (indices < 0))
             np.copyto(y, candidate, where=better)
             np.copyto(indices, index, where=better)
-        image = int(np.prod(x.shape[2:]))
-        offsets = np.arange(x.shape[0] * x.shape[1], dtype=np.int64) * image
+        offsets = np.arange(x.shape[0] * x.shape[1], dtype=np.int64) * math.prod(x.shape[2:])
         indices += offsets.reshape(*x.shape[:2], *(1,) * len(axes))
         return y, indices
 
@@ -66,18 +67,12 @@ def lowest_value(dtype: np.dtype) -> object:
 
 
 def _tap_index(position: Sequence[int], axes: Sequence[Axis], *, column_major: bool) -> tuple[np.ndarray, np.ndarray]:
-    """For one kernel position and every window: whether it is inside the input, and its index in one image."""
+    """For one kernel position and every window: whether it is inside the input, and if so its index in one image."""
     places = [p * a.dilation - a.begin + np.arange(a.out) * a.stride for p, a in zip(position, axes, strict=True)]
-    weights = np.cumprod([1, *(a.size for a in axes)][:-1] if column_major else [1, *(a.size for a in axes[:0:-1])])
-    if not column_major:
-        weights = weights[::-1]
-    grids = np.ix_(*places)
-    inside = np.array(True)
-    index = np.array(0, np.int64)
-    for grid, axis, weight in zip(grids, axes, weights, strict=True):
-        inside = inside & (grid >= 0) & (grid < axis.size)
-        index = index + grid * weight
-    return inside, index
+    grids, dims = np.ix_(*places), [max(a.size, 1) for a in axes]
+    inside = [(g >= 0) & (g < a.size) for g, a in zip(grids, axes, strict=True)]
+    index = np.ravel_multi_index(grids, dims, mode="clip", order="F" if column_major else "C")
+    return functools.reduce(np.logical_and, inside), index
 
 
 @kernel("AveragePool")
@@ -96,7 +91,7 @@ def average_pool(
     axes = sliding_axes(x.shape[2:], kernel_shape, strides, dilations, pads, auto_pad, ceil_mode)
     y = _sum_windows(widen(x), axes)
     for i, axis in enumerate(axes):
-        y /= _counts(axis, include_pad=bool(count_include_pad)).astype(y.dtype).reshape(-1, *(1,) * (len(axes) - 1 - i))
+        y /= on_axis(_counts(axis, include_pad=bool(count_include_pad)).astype(y.dtype), i, len(axes))
     return cast(y, x.dtype)
 
 

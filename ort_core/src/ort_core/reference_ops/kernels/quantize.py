@@ -8,8 +8,8 @@ import numpy as np
 
 from ort_core.ir.types import ElementType
 from ort_core.providers.kernel import kernel
-from ort_core.reference_ops.kernels.conv import convolve, shift
-from ort_core.reference_ops.kernels.numerics import axis_index, cast, integer_matmul
+from ort_core.reference_ops.kernels.conv import convolve, shift, wrap_int32
+from ort_core.reference_ops.kernels.numerics import axis_index, cast, on_axis
 
 _RANGES = {
     ElementType.UINT8: (0, 255),
@@ -83,7 +83,7 @@ def along_axis(parameter: np.ndarray, shape: tuple[int, ...], axis: int, block_s
         raise ValueError(
             f"shape {parameter.shape} does not hold a value for each of the {shape[axis]} along axis {axis}"
         )
-    return parameter.reshape(-1, *(1,) * (len(shape) - axis - 1))
+    return on_axis(parameter, axis, len(shape))
 
 
 def saturate_integer(real: np.ndarray, zero_point: np.ndarray | None, element: ElementType) -> np.ndarray:
@@ -104,11 +104,15 @@ def matmul_integer(
 
     Source: ONNX MatMulInteger.
     """
-    return integer_matmul(_shift_rows(a, a_zero_point), shift(b, b_zero_point, per_output=False))
+    return wrap_int32(_shifted_product(a, a_zero_point, b, b_zero_point))
 
 
-def _shift_rows(a: np.ndarray, zero_point: np.ndarray | None) -> np.ndarray:
-    return shift(a, None if zero_point is None else _per_row(zero_point, a), per_output=False)
+def _shifted_product(
+    a: np.ndarray, a_zero_point: np.ndarray | None, b: np.ndarray, b_zero_point: np.ndarray | None
+) -> np.ndarray:
+    rows = shift(a, None if a_zero_point is None else _per_row(a_zero_point, a), per_output=False)
+    product: np.ndarray = np.matmul(rows, shift(b, b_zero_point, per_output=False))
+    return product
 
 
 def _per_row(parameter: np.ndarray, a: np.ndarray) -> np.ndarray:
@@ -127,7 +131,7 @@ def qlinear_matmul(
     y_zero_point: np.ndarray,
 ) -> np.ndarray:
     """Y = quantised((A - a_zero_point) (B - b_zero_point) a_scale b_scale / y_scale). Source: ONNX QLinearMatMul."""
-    product = np.matmul(_shift_rows(a, a_zero_point), shift(b, b_zero_point, per_output=False))
+    product = _shifted_product(a, a_zero_point, b, b_zero_point)
     single = np.dtype(np.float32)
     factor = cast(_per_row(a_scale, a), single) * cast(b_scale, single) / cast(_per_row(y_scale, a), single)
     element = ElementType.from_dtype(y_zero_point.dtype)
@@ -156,22 +160,9 @@ def qlinear_conv(
     strides: Sequence[int] | None = None,
 ) -> np.ndarray:
     """Y = quantised((Conv(X - x_zero_point, W - w_zero_point) + B) x_scale w_scale / y_scale). Source: ONNX QLinearConv."""
-    sums = convolve(
-        shift(x, x_zero_point, per_output=False),
-        shift(w, w_zero_point, per_output=True),
-        group,
-        kernel_shape,
-        strides,
-        dilations,
-        pads,
-        auto_pad,
-    )
-    channels = (-1, *(1,) * (x.ndim - 2))
+    shifted_x, shifted_w = shift(x, x_zero_point, per_output=False), shift(w, w_zero_point, per_output=True)
+    sums = convolve(shifted_x, shifted_w, group, kernel_shape, strides, dilations, pads, auto_pad)
     if b is not None:
-        sums += b.reshape(channels)
-    factor = x_scale * w_scale / y_scale
-    return saturate_integer(
-        sums * (factor.reshape(channels) if factor.size > 1 else factor.reshape(())),
-        y_zero_point,
-        ElementType.from_dtype(y_zero_point.dtype),
-    )
+        sums += on_axis(b, 1, x.ndim)
+    real = sums * on_axis(x_scale * w_scale / y_scale, 1, x.ndim)
+    return saturate_integer(real, y_zero_point, ElementType.from_dtype(y_zero_point.dtype))

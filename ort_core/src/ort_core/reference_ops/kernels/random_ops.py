@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -18,8 +19,30 @@ def _generator(node: Node, seed: float | None) -> np.random.Generator:
     return generator_for(seed, (node.op_type, node.name, tuple(v.name for v in node.outputs if v is not None)))
 
 
+class _OfShape:
+    """Numbers of the shape and type in the attributes."""
+
+    def configure(self, draw: Callable[..., Any], shape: Sequence[int], dtype: int) -> None:
+        self._draw, self._shape, self._dtype = draw, tuple(shape), ElementType(dtype).dtype
+
+    def run(self) -> np.ndarray:
+        """Draws the numbers."""
+        return np.asarray(self._draw(self._shape)).astype(self._dtype)
+
+
+class _LikeInput:
+    """Numbers of the input's shape and, unless an attribute gives another, of its type."""
+
+    def configure(self, draw: Callable[..., Any], dtype: int | None) -> None:
+        self._draw, self._dtype = draw, ElementType(dtype).dtype if dtype else None
+
+    def run(self, x: np.ndarray) -> np.ndarray:
+        """Draws the numbers."""
+        return np.asarray(self._draw(x.shape)).astype(self._dtype or x.dtype)
+
+
 @kernel("RandomNormal")
-class RandomNormal:
+class RandomNormal(_OfShape):
     """Y ~ N(mean, scale^2) of the given shape. Source: ONNX RandomNormal."""
 
     def prepare(
@@ -34,16 +57,11 @@ class RandomNormal:
         seed: float | None = None,
     ) -> None:
         """Makes the generator."""
-        self._draw = partial(_generator(node, seed).normal, mean, scale, tuple(shape))
-        self._dtype = ElementType(dtype).dtype
-
-    def run(self) -> np.ndarray:
-        """Draws the numbers."""
-        return np.asarray(self._draw()).astype(self._dtype)
+        self.configure(partial(_generator(node, seed).normal, mean, scale), shape, dtype)
 
 
 @kernel("RandomNormalLike")
-class RandomNormalLike:
+class RandomNormalLike(_LikeInput):
     """Y ~ N(mean, scale^2) of the shape, and by default the type, of X. Source: ONNX RandomNormalLike."""
 
     def prepare(
@@ -57,16 +75,11 @@ class RandomNormalLike:
         seed: float | None = None,
     ) -> None:
         """Makes the generator."""
-        self._draw = partial(_generator(node, seed).normal, mean, scale)
-        self._dtype = ElementType(dtype).dtype if dtype else None
-
-    def run(self, x: np.ndarray) -> np.ndarray:
-        """Draws the numbers."""
-        return np.asarray(self._draw(x.shape)).astype(self._dtype or x.dtype)
+        self.configure(partial(_generator(node, seed).normal, mean, scale), dtype)
 
 
 @kernel("RandomUniform")
-class RandomUniform:
+class RandomUniform(_OfShape):
     """Y ~ U(low, high) of the given shape. Source: ONNX RandomUniform."""
 
     def prepare(
@@ -81,16 +94,11 @@ class RandomUniform:
         seed: float | None = None,
     ) -> None:
         """Makes the generator."""
-        self._draw = partial(_generator(node, seed).uniform, low, high, tuple(shape))
-        self._dtype = ElementType(dtype).dtype
-
-    def run(self) -> np.ndarray:
-        """Draws the numbers."""
-        return np.asarray(self._draw()).astype(self._dtype)
+        self.configure(partial(_generator(node, seed).uniform, low, high), shape, dtype)
 
 
 @kernel("RandomUniformLike")
-class RandomUniformLike:
+class RandomUniformLike(_LikeInput):
     """Y ~ U(low, high) of the shape, and by default the type, of X. Source: ONNX RandomUniformLike."""
 
     def prepare(
@@ -104,12 +112,7 @@ class RandomUniformLike:
         seed: float | None = None,
     ) -> None:
         """Makes the generator."""
-        self._draw = partial(_generator(node, seed).uniform, low, high)
-        self._dtype = ElementType(dtype).dtype if dtype else None
-
-    def run(self, x: np.ndarray) -> np.ndarray:
-        """Draws the numbers."""
-        return np.asarray(self._draw(x.shape)).astype(self._dtype or x.dtype)
+        self.configure(partial(_generator(node, seed).uniform, low, high), dtype)
 
 
 @kernel("Bernoulli")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
@@ -15,12 +16,17 @@ from ort_core.reference_ops.kernels.numerics import widen
 State: TypeAlias = "tuple[np.ndarray, ...]"
 Step: TypeAlias = Callable[[np.ndarray, State], State]
 """From the input's share of the gates [B, gates * H] and the state (H, or H and C, each [B, H]) to the next state."""
+Bias: TypeAlias = "tuple[np.ndarray, np.ndarray]"
+"""The input's and the state's bias of one direction, each [gates * H]."""
 
 _DIRECTIONS = {"forward": 1, "reverse": 1, "bidirectional": 2}
 
 
-class _Layer:
-    """What the three have in common: directions, layout, sequence lengths and the loop over time."""
+class _Layer(ABC):
+    """What the three have in common: directions, layout, sequence lengths and the loop over time.
+
+    X [T, B, I] (or [B, T, I]), W [D, gates * H, I], R [D, gates * H, H], B [D, 2 * gates * H], states [D, B, H].
+    """
 
     gates: int
     default_activations: tuple[str, ...]
@@ -46,6 +52,24 @@ class _Layer:
         self.direction, self.hidden_size, self.batch_first = direction, hidden_size, bool(layout)
         self.limit = clip or None
 
+    def run(
+        self,
+        x: np.ndarray,
+        w: np.ndarray,
+        r: np.ndarray,
+        b: np.ndarray | None = None,
+        sequence_lens: np.ndarray | None = None,
+        initial_h: np.ndarray | None = None,
+    ) -> tuple[np.ndarray, ...]:
+        """Computes the layer."""
+        return self.scan(x, w, r, b, sequence_lens, (initial_h,))
+
+    @abstractmethod
+    def make_step(
+        self, r: np.ndarray, bias: Bias, functions: Sequence[Activation], peepholes: np.ndarray | None
+    ) -> Step:
+        """One direction's computation for one time, from its R' [H, gates * H] and, in LSTM, peepholes [3 * H]."""
+
     def clip(self, x: np.ndarray) -> np.ndarray:
         return x if self.limit is None else np.clip(x, -self.limit, self.limit)
 
@@ -54,11 +78,12 @@ class _Layer:
         x: np.ndarray,
         w: np.ndarray,
         r: np.ndarray,
+        b: np.ndarray | None,
         sequence_lens: np.ndarray | None,
         initial: Sequence[np.ndarray | None],
-        make_step: Callable[[int], Step],
+        p: np.ndarray | None = None,
     ) -> tuple[np.ndarray, ...]:
-        """Y and the final states for X [T, B, I] (or [B, T, I]), W [D, gates * H, I] and R [D, gates * H, H]."""
+        """Y [T, D, B, H] (or [B, T, D, H]) and the final states."""
         inputs = widen(x)
         if self.batch_first:
             inputs = inputs.swapaxes(0, 1)
@@ -72,7 +97,9 @@ class _Layer:
             backward = self.direction == "reverse" or d == 1
             order = _time_order(steps, lengths, backward=backward)
             projected = np.matmul(np.take_along_axis(inputs, order, axis=0), widen(w[d]).T)
-            y, state = _loop(projected, state, lengths, make_step(d))
+            peepholes = None if p is None else widen(p[d])
+            step = self.make_step(widen(r[d]).T, self.bias(b, d, r), self.functions[d], peepholes)
+            y, state = _loop(projected, state, lengths, step)
             ys.append(np.take_along_axis(y, order, axis=0))
             finals.append(state)
         outputs = [np.stack(ys, axis=1), *(np.stack(parts) for parts in zip(*finals, strict=True))]
@@ -108,8 +135,8 @@ class _Layer:
             )
         return state
 
-    def bias(self, b: np.ndarray | None, d: int, r: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The input's and the state's bias of one direction, each [gates * H]."""
+    def bias(self, b: np.ndarray | None, d: int, r: np.ndarray) -> Bias:
+        """The biases of one direction."""
         if b is None:
             zero = np.zeros(r.shape[1], widen(r[:0]).dtype)
             return zero, zero
@@ -163,28 +190,21 @@ class Rnn(_Layer):
         """Keeps the attributes."""
         self.configure(activation_alpha, activation_beta, activations, clip, direction, hidden_size, layout)
 
-    def run(
-        self,
-        x: np.ndarray,
-        w: np.ndarray,
-        r: np.ndarray,
-        b: np.ndarray | None = None,
-        sequence_lens: np.ndarray | None = None,
-        initial_h: np.ndarray | None = None,
-    ) -> tuple[np.ndarray, ...]:
-        """Computes the layer."""
-
-        def make_step(d: int) -> Step:
-            weights, (b_w, b_r), (f,) = widen(r[d]).T, self.bias(b, d, r), self.functions[d]
-            bias = b_w + b_r
-            return lambda gates, state: (f(self.clip(gates + state[0] @ weights + bias)),)
-
-        return self.scan(x, w, r, sequence_lens, (initial_h,), make_step)
+    def make_step(
+        self, r: np.ndarray, bias: Bias, functions: Sequence[Activation], peepholes: np.ndarray | None
+    ) -> Step:
+        """One step of one direction."""
+        (f,) = functions
+        both = bias[0] + bias[1]
+        return lambda gates, state: (f(self.clip(gates + state[0] @ r + both)),)
 
 
 @kernel("GRU")
 class Gru(_Layer):
-    """z, r = f(...), h = g(...), H = (1 - z) h + z H: Y [T, D, B, H], Y_h [D, B, H]. Source: ONNX GRU."""
+    """z, r = f(X W' + H R' + B), h = g(X W' + (r H) R' + B), H = (1 - z) h + z H: Y [T, D, B, H], Y_h [D, B, H].
+
+    Source: ONNX GRU.
+    """
 
     gates = 3
     default_activations = ("Sigmoid", "Tanh")
@@ -207,38 +227,20 @@ class Gru(_Layer):
         self.configure(activation_alpha, activation_beta, activations, clip, direction, hidden_size, layout)
         self._linear_before_reset = bool(linear_before_reset)
 
-    def run(
-        self,
-        x: np.ndarray,
-        w: np.ndarray,
-        r: np.ndarray,
-        b: np.ndarray | None = None,
-        sequence_lens: np.ndarray | None = None,
-        initial_h: np.ndarray | None = None,
-    ) -> tuple[np.ndarray, ...]:
-        """Computes the layer."""
-        return self.scan(
-            x,
-            w,
-            r,
-            sequence_lens,
-            (initial_h,),
-            lambda d: self._step(widen(r[d]), self.bias(b, d, r), self.functions[d]),
-        )
-
-    def _step(self, r: np.ndarray, bias: tuple[np.ndarray, np.ndarray], functions: Sequence[Activation]) -> Step:
-        hidden = r.shape[1]
-        r_zr, r_h = r[: 2 * hidden].T, r[2 * hidden :].T
-        b_w, b_r = bias
-        b_h = b_r[2 * hidden :]
+    def make_step(
+        self, r: np.ndarray, bias: Bias, functions: Sequence[Activation], peepholes: np.ndarray | None
+    ) -> Step:
+        """One step of one direction."""
+        zr_end = 2 * r.shape[0]
+        r_zr, r_h = r[:, :zr_end], r[:, zr_end:]
+        b_zr, (b_wh, b_rh) = bias[0][:zr_end] + bias[1][:zr_end], (b[zr_end:] for b in bias)
         f, g = functions
 
         def step(gates: np.ndarray, state: State) -> State:
             (h,) = state
-            zr = f(self.clip(gates[:, : 2 * hidden] + h @ r_zr + b_w[: 2 * hidden] + b_r[: 2 * hidden]))
-            z, reset = zr[:, :hidden], zr[:, hidden:]
-            recurrent = reset * (h @ r_h + b_h) if self._linear_before_reset else (reset * h) @ r_h + b_h
-            candidate = g(self.clip(gates[:, 2 * hidden :] + b_w[2 * hidden :] + recurrent))
+            z, reset = np.split(f(self.clip(gates[:, :zr_end] + h @ r_zr + b_zr)), 2, axis=1)
+            recurrent = reset * (h @ r_h + b_rh) if self._linear_before_reset else (reset * h) @ r_h + b_rh
+            candidate = g(self.clip(gates[:, zr_end:] + b_wh + recurrent))
             return ((1 - z) * candidate + z * h,)
 
         return step
@@ -246,7 +248,10 @@ class Gru(_Layer):
 
 @kernel("LSTM")
 class Lstm(_Layer):
-    """i, o, f = f(...), c = g(...), C = f C + i c, H = o h(C): Y [T, D, B, H], Y_h and Y_c [D, B, H]. Source: ONNX LSTM."""
+    """i, o, f = f(X W' + H R' + B + P C), c = g(X W' + H R' + B), C = f C + i c, H = o h(C).
+
+    Y [T, D, B, H], Y_h and Y_c [D, B, H], P [D, 3 * H]. Source: ONNX LSTM.
+    """
 
     gates = 4
     default_activations = ("Sigmoid", "Tanh", "Tanh")
@@ -281,23 +286,19 @@ class Lstm(_Layer):
         p: np.ndarray | None = None,
     ) -> tuple[np.ndarray, ...]:
         """Computes the layer."""
+        return self.scan(x, w, r, b, sequence_lens, (initial_h, initial_c), p)
 
-        def make_step(d: int) -> Step:
-            b_w, b_r = self.bias(b, d, r)
-            return self._step(widen(r[d]).T, b_w + b_r, None if p is None else widen(p[d]), self.functions[d])
-
-        return self.scan(x, w, r, sequence_lens, (initial_h, initial_c), make_step)
-
-    def _step(
-        self, r: np.ndarray, bias: np.ndarray, peepholes: np.ndarray | None, functions: Sequence[Activation]
+    def make_step(
+        self, r: np.ndarray, bias: Bias, functions: Sequence[Activation], peepholes: np.ndarray | None
     ) -> Step:
-        hidden = r.shape[0]
+        """One step of one direction."""
         f, g, h = functions
-        p_i, p_o, p_f = np.split(peepholes, 3) if peepholes is not None else (np.zeros(hidden, r.dtype),) * 3
+        both = bias[0] + bias[1]
+        p_i, p_o, p_f = np.split(np.zeros(3 * r.shape[0], r.dtype) if peepholes is None else peepholes, 3)
 
         def step(gates: np.ndarray, state: State) -> State:
             previous, cell = state
-            i, o, forget, c = np.split(gates + previous @ r + bias, 4, axis=1)
+            i, o, forget, c = np.split(gates + previous @ r + both, 4, axis=1)
             i = f(self.clip(i + p_i * cell))
             forget = 1 - i if self._input_forget else f(self.clip(forget + p_f * cell))
             cell = forget * cell + i * g(self.clip(c))

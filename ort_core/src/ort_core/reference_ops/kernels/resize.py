@@ -9,7 +9,7 @@ import numpy as np
 
 from ort_core.ir.graph import Node
 from ort_core.providers.kernel import kernel
-from ort_core.reference_ops.kernels.numerics import axis_index, cast, widen
+from ort_core.reference_ops.kernels.numerics import axis_index, cast, cubic_weight, on_axis, widen
 
 _NEAREST: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "round_prefer_floor": lambda x: np.ceil(x - 0.5),
@@ -76,8 +76,7 @@ class Resize:
             y = self._nearest(y, axis, places) if self._mode == "nearest" else self._weighted(y, axis, places)
             if self._coordinates == "tf_crop_and_resize":
                 outside = (places < 0) | (places > axis.size - 1)
-                shape = (-1, *(1,) * (x.ndim - axis.axis - 1))
-                y = np.where(outside.reshape(shape), np.asarray(self._outside).astype(y.dtype), y)
+                y = np.where(on_axis(outside, axis.axis, x.ndim), np.asarray(self._outside).astype(y.dtype), y)
         return _saturate(y, x.dtype)
 
     def _resized_axes(
@@ -139,7 +138,8 @@ class Resize:
         reach = int(np.ceil((1 if self._mode == "linear" else 2) / shrink))
         base = np.floor(places)
         offsets = np.arange(1 - reach, reach + 1)
-        weights = self._kernel((offsets - (places - base)[:, None]) * shrink)
+        distance = np.abs(offsets - (places - base)[:, None]) * shrink
+        weights = np.maximum(1 - distance, 0) if self._mode == "linear" else cubic_weight(distance, self._a)
         index = base[:, None].astype(np.int64) + offsets
         if self._exclude_outside:
             weights = np.where((index >= 0) & (index < axis.size), weights, 0)
@@ -147,20 +147,11 @@ class Resize:
             total = weights.sum(axis=1, keepdims=True)
             weights = weights / np.where(total == 0, 1, total)
         index = np.clip(index, 0, axis.size - 1)
-        shape = (-1, *(1,) * (x.ndim - axis.axis - 1))
         wide = np.result_type(widen(x).dtype, np.float64)
         y = np.zeros((*x.shape[: axis.axis], axis.out, *x.shape[axis.axis + 1 :]), wide)
         for tap in range(len(offsets)):
-            y += np.take(x, index[:, tap], axis=axis.axis) * weights[:, tap].reshape(shape)
+            y += np.take(x, index[:, tap], axis=axis.axis) * on_axis(weights[:, tap], axis.axis, x.ndim)
         return y
-
-    def _kernel(self, distance: np.ndarray) -> np.ndarray:
-        d, a = np.abs(distance), self._a
-        if self._mode == "linear":
-            return np.asarray(np.maximum(1 - d, 0))
-        near = ((a + 2) * d - (a + 3)) * d * d + 1
-        far = ((a * d - 5 * a) * d + 8 * a) * d - 4 * a
-        return np.where(d <= 1, near, np.where(d < 2, far, 0))
 
 
 def _saturate(y: np.ndarray, dtype: np.dtype) -> np.ndarray:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from ort_core.providers.kernel import kernel
-from ort_core.reference_ops.kernels.numerics import cast, widen
-from ort_core.reference_ops.kernels.windows import sliding_axes
+from ort_core.reference_ops.kernels.numerics import cast, cubic_weight, on_axis, widen
+from ort_core.reference_ops.kernels.windows import check_kernel_shape, sliding_axes
+
+Taps: TypeAlias = "list[tuple[np.ndarray, np.ndarray]]"
+"""The pixels along one axis that make up each sample, each as (index, weight)."""
 
 _CUBIC = -0.75
 _MODES = {"linear": "linear", "bilinear": "linear", "nearest": "nearest", "cubic": "cubic", "bicubic": "cubic"}
@@ -35,24 +39,28 @@ def grid_sample(
         raise ValueError(f"mode '{mode}' with padding_mode '{padding_mode}' is unknown")
     if rank < 1 or grid.shape[:1] != x.shape[:1] or grid.ndim != x.ndim or grid.shape[-1] != rank:
         raise ValueError(f"grid of shape {grid.shape} does not address X of shape {x.shape}")
-    y = np.zeros((*x.shape[:2], *grid.shape[1:-1]), widen(x[:0]).dtype)
+    y = np.zeros((*x.shape[:2], *grid.shape[1:-1]), x.dtype)
     for n in range(x.shape[0]):
         taps = [
             _taps(grid[n, ..., rank - 1 - i].astype(np.float32), size, kind, padding_mode, bool(align_corners))
             for i, size in enumerate(x.shape[2:])
         ]
-        image = widen(x[n])
-        for combination in itertools.product(*taps):
-            weight = np.prod([w for _, w in combination], axis=0, dtype=image.dtype)
-            index: tuple[Any, ...] = (slice(None), *(place for place, _ in combination))
-            y[n] += image[index] * weight
-    return cast(y, x.dtype)
+        y[n] = cast(_weighted_sum(widen(x[n]), taps), x.dtype)
+    return y
 
 
-def _taps(
-    normal: np.ndarray, size: int, kind: str, padding_mode: str, align_corners: bool
-) -> list[tuple[np.ndarray, np.ndarray]]:
-    """The pixels along one axis that make up each sample, each as (index, weight)."""
+def _weighted_sum(image: np.ndarray, taps: Sequence[Taps]) -> np.ndarray:
+    """`image` [C, *spatial] at the samples whose pixels `taps` name for each axis: [C, *samples]."""
+    total = np.zeros((image.shape[0], *taps[0][0][0].shape), image.dtype)
+    for combination in itertools.product(*taps):
+        weight = np.prod([w for _, w in combination], axis=0, dtype=image.dtype)
+        index: tuple[Any, ...] = (slice(None), *(place for place, _ in combination))
+        total += image[index] * weight
+    return total
+
+
+def _taps(normal: np.ndarray, size: int, kind: str, padding_mode: str, align_corners: bool) -> Taps:
+    """The pixels along one axis that make up samples at coordinates from -1 to 1."""
     if align_corners:
         low, high = 0.0, size - 1.0
         place = (normal + 1) / 2 * np.float32(size - 1)
@@ -68,21 +76,21 @@ def _taps(
     base = np.floor(place)
     ratio = place - base
     if kind == "nearest":
-        weights: list[np.ndarray] = [np.ones_like(ratio)]
-        offsets = [0]
+        pixels = [(base, np.ones_like(ratio))]
     elif kind == "linear":
-        weights, offsets = [1 - ratio, ratio], [0, 1]
+        pixels = [(base, 1 - ratio), (base + 1, ratio)]
     else:
-        weights, offsets = _cubic_weights(ratio), [-1, 0, 1, 2]
-    return [_pixel(base + o, w, size, padding_mode, low, high) for o, w in zip(offsets, weights, strict=True)]
-
-
-def _pixel(
-    index: np.ndarray, weight: np.ndarray, size: int, padding_mode: str, low: float, high: float
-) -> tuple[np.ndarray, np.ndarray]:
+        pixels = [(base + i, cubic_weight(i - ratio, _CUBIC)) for i in (-1, 0, 1, 2)]
     if padding_mode == "reflection":
-        index = _reflect(index, low, high)
-    elif padding_mode == "zeros":
+        pixels = [(_reflect(index, low, high), weight) for index, weight in pixels]
+    return [_clamped(index, weight, size, outside_counts=padding_mode != "zeros") for index, weight in pixels]
+
+
+def _clamped(
+    index: np.ndarray, weight: np.ndarray, size: int, *, outside_counts: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """A pixel with its index inside the axis; one from outside has weight 0 unless it counts."""
+    if not outside_counts:
         weight = np.where((index >= 0) & (index < size), weight, 0)
     finite = np.nan_to_num(index, nan=0.0, posinf=size, neginf=0.0)
     return np.clip(finite, 0, size - 1).astype(np.intp), weight
@@ -99,15 +107,6 @@ def _reflect(place: np.ndarray, low: float, high: float) -> np.ndarray:
     below = np.where(even, low + rest, high - rest)
     above = np.where(even, high - rest, low + rest)
     return np.where(place < low, below, np.where(place > high, above, place)).astype(place.dtype)
-
-
-def _cubic_weights(t: np.ndarray) -> list[np.ndarray]:
-    """Cubic convolution coefficients for the four neighbours. Source: Keys, 1981, with a = -0.75."""
-    a = _CUBIC
-
-    far = [((a * s - 5 * a) * s + 8 * a) * s - 4 * a for s in (t + 1, 2 - t)]
-    near = [((a + 2) * s - (a + 3)) * s * s + 1 for s in (t, 1 - t)]
-    return [far[0], *near, far[1]]
 
 
 @kernel("DeformConv")
@@ -129,15 +128,15 @@ def deform_conv(
 
     offset [N, offset_group * kernel * 2, OH, OW], mask [N, offset_group * kernel, OH, OW]. Source: ONNX DeformConv.
     """
-    if x.ndim != 4 or w.ndim != 4 or (kernel_shape is not None and tuple(kernel_shape) != w.shape[2:]):
-        raise ValueError(f"X and W must have rank 4 and kernel_shape fit W, got {x.shape}, {w.shape}, {kernel_shape}")
+    if x.ndim != 4 or w.ndim != 4:
+        raise ValueError(f"X and W must have rank 4, got shapes {x.shape} and {w.shape}")
+    check_kernel_shape(kernel_shape, w)
     axes = sliding_axes(x.shape[2:], w.shape[2:], strides, dilations, pads, "NOTSET")
-    out, taps = tuple(a.out for a in axes), w.shape[2] * w.shape[3]
+    out = tuple(a.out for a in axes)
     n, channels, m = x.shape[0], x.shape[1], w.shape[0]
     if channels != w.shape[1] * group or m % group or channels % offset_group:
         raise ValueError(f"X {x.shape} and W {w.shape} do not fit {group} groups and {offset_group} offset groups")
     shifts = offset.reshape(n, offset_group, *w.shape[2:], 2, *out).astype(np.float32)
-    weights = np.ones((), np.float32) if mask is None else mask.reshape(n, offset_group, *w.shape[2:], *out)
     grids = [
         np.arange(a.out, dtype=np.float32) * a.stride
         - a.begin
@@ -150,21 +149,21 @@ def deform_conv(
     sampled = np.stack(
         [np.stack([_bilinear(images[i, g], rows[i, g], columns[i, g]) for g in range(offset_group)]) for i in range(n)]
     )
-    sampled *= widen(weights)[:, :, None] if mask is not None else 1
-    patches = sampled.reshape(n, group, channels // group * taps, -1)
+    if mask is not None:
+        sampled *= widen(mask).reshape(n, offset_group, 1, *w.shape[2:], *out)
+    patches = sampled.reshape(n, group, math.prod(w.shape[1:]), -1)
     y = np.matmul(widen(w).reshape(group, m // group, -1), patches).reshape(n, m, *out)
     if b is not None:
-        y += b.reshape(1, -1, 1, 1)
+        y += on_axis(b, 1, x.ndim)
     return cast(y, x.dtype)
 
 
 def _bilinear(image: np.ndarray, row: np.ndarray, column: np.ndarray) -> np.ndarray:
     """`image` [C, H, W] at real coordinates, zero outside: [C, *coordinates]."""
-    result = np.zeros((image.shape[0], *row.shape), image.dtype)
-    top, left = np.floor(row), np.floor(column)
-    for r, row_weight in ((top, 1 - (row - top)), (top + 1, row - top)):
-        for c, column_weight in ((left, 1 - (column - left)), (left + 1, column - left)):
-            inside = (r >= 0) & (r < image.shape[1]) & (c >= 0) & (c < image.shape[2])
-            index = np.where(inside, r, 0).astype(np.intp), np.where(inside, c, 0).astype(np.intp)
-            result += image[(slice(None), *index)] * np.where(inside, row_weight * column_weight, 0)
-    return result
+    taps: list[Taps] = []
+    for place, size in zip((row, column), image.shape[1:], strict=True):
+        base = np.floor(place)
+        ratio = place - base
+        pixels = ((base, 1 - ratio), (base + 1, ratio))
+        taps.append([_clamped(index, weight, size, outside_counts=False) for index, weight in pixels])
+    return _weighted_sum(image, taps)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 from ort_core.ir.graph import Node
 from ort_core.ir.types import ElementType
 from ort_core.providers.kernel import kernel
-from ort_core.reference_ops.kernels.numerics import cast, widen
+from ort_core.reference_ops.kernels.numerics import cast, reduced_axes, widen
 
 
 @kernel("Add")
@@ -100,9 +101,7 @@ def reduce_prod(
     data: np.ndarray, axes: np.ndarray | None = None, *, keepdims: int = 1, noop_with_empty_axes: int = 0
 ) -> np.ndarray:
     """Y = the product over `axes`, over all when empty unless `noop_with_empty_axes`. Source: ONNX ReduceProd."""
-    over = None if axes is None or axes.size == 0 else tuple(axes.tolist())
-    if over is None and noop_with_empty_axes:
-        return data
+    over = reduced_axes(axes, data.ndim, noop=noop_with_empty_axes)
     return np.asarray(np.prod(data, axis=over, keepdims=bool(keepdims), dtype=data.dtype))
 
 
@@ -140,18 +139,16 @@ class Cast:
     def prepare(self, node: Node, ctx: object, *, to: int, saturate: int = 1, round_mode: str = "up") -> None:
         """Keeps the type, and the node for `onnx.reference`, which converts strings and narrow types."""
         self._dtype, self._node = ElementType(to).dtype, node
-        self._convert: Callable[..., Any] | None = None
 
     def run(self, x: np.ndarray) -> np.ndarray:
         """Converts the tensor."""
         x = _as_plain(x)
         if _is_plain(x.dtype) and _is_plain(self._dtype):
             return x.astype(self._dtype)
-        if self._convert is None:
-            self._convert = self._reference()
-        result: np.ndarray = self._convert(x)[0]
+        result: np.ndarray = self._reference(x)[0]
         return result
 
+    @functools.cached_property
     def _reference(self) -> Callable[..., Any]:
         import onnx.defs
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 
 from ort_core.ir.graph import Node, SparseWeight
 from ort_core.providers.kernel import kernel
-from ort_core.reference_ops.kernels.numerics import axis_index, cast
+from ort_core.reference_ops.kernels.numerics import axis_index, cast, on_axis
 from ort_core.values import RuntimeValue, SparseValue
 
 
@@ -31,7 +33,6 @@ class Constant:
         value_strings: Sequence[str] | None = None,
     ) -> None:
         """Makes the value."""
-        self._sparse: SparseWeight | None = sparse_value
         choices = (
             (value, None),
             (value_float, np.float32),
@@ -41,23 +42,27 @@ class Constant:
             (value_string, object),
             (value_strings, object),
         )
-        given = [np.array(v, t) for v, t in choices if v is not None]
-        if len(given) + (sparse_value is not None) != 1:
-            raise ValueError(f"exactly one value is needed, got {len(given) + (sparse_value is not None)}")
-        self._value = given[0] if given else None
+        given: list[Callable[[], RuntimeValue]] = [np.array(v, t).copy for v, t in choices if v is not None]
+        if sparse_value is not None:
+            given.append(partial(_sparse_copy, sparse_value))
+        if len(given) != 1:
+            raise ValueError(f"exactly one value is needed, got {len(given)}")
+        self._make = given[0]
 
     def run(self) -> RuntimeValue:
         """A copy of the value."""
-        if self._value is not None:
-            return self._value.copy()
-        values, indices, shape = self._sparse  # type: ignore[misc]
-        return SparseValue("coo", shape, values.array().copy(), (indices.array().copy(),))
+        return self._make()
+
+
+def _sparse_copy(weight: SparseWeight) -> SparseValue:
+    values, indices, dims = weight
+    return SparseValue("coo", dims, values.array().copy(), (indices.array().copy(),))
 
 
 @kernel("Shape")
 def shape(data: np.ndarray, *, end: int | None = None, start: int = 0) -> np.ndarray:
     """Y int64 = the dimensions start to end of data, both clamped to its rank. Source: ONNX Shape."""
-    return np.array(data.shape[slice(start, end)], np.int64)
+    return np.array(data.shape[start:end], np.int64)
 
 
 @kernel("Flatten")
@@ -65,8 +70,7 @@ def flatten(x: np.ndarray, *, axis: int = 1) -> np.ndarray:
     """Y [prod(shape[:axis]), prod(shape[axis:])]. Source: ONNX Flatten."""
     if not -x.ndim <= axis <= x.ndim:
         raise ValueError(f"axis {axis} is out of range for rank {x.ndim}")
-    rows = int(np.prod(x.shape[:axis], dtype=np.int64))
-    return x.reshape(rows, int(np.prod(x.shape[axis:], dtype=np.int64)))
+    return x.reshape(math.prod(x.shape[:axis]), math.prod(x.shape[axis:]))
 
 
 @kernel("Expand")
@@ -125,7 +129,7 @@ class Split:
         return tuple(np.split(x, np.cumsum(sizes[:-1]), axis=axis))
 
 
-_PAD_MODES = {"constant": "constant", "reflect": "reflect", "edge": "edge", "wrap": "wrap"}
+_PAD_MODES = ("constant", "reflect", "edge", "wrap")
 
 
 @kernel("Pad")
@@ -171,7 +175,7 @@ def one_hot(indices: np.ndarray, depth: np.ndarray, values: np.ndarray, *, axis:
         raise ValueError(f"depth is {count} and values have shape {values.shape}, expected at least 0 and (2,)")
     axis = axis_index(axis, indices.ndim + 1)
     wrapped = np.expand_dims(np.where(indices < 0, indices + count, indices), axis)
-    hot = np.arange(count).reshape(-1, *(1,) * (indices.ndim - axis)) == wrapped
+    hot = on_axis(np.arange(count), axis, indices.ndim + 1) == wrapped
     return cast(np.where(hot, values[1], values[0]), values.dtype)
 
 

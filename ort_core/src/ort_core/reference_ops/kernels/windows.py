@@ -36,6 +36,12 @@ class Axis(NamedTuple):
         return (self.kernel - 1) * self.dilation + 1
 
 
+def check_kernel_shape(kernel_shape: Sequence[int] | None, w: np.ndarray) -> None:
+    """Raises ValueError if the attribute, where given, is not the kernel of W [M, C, *kernel]."""
+    if kernel_shape is not None and tuple(kernel_shape) != w.shape[2:]:
+        raise ValueError(f"kernel_shape is {tuple(kernel_shape)}, W has {w.shape[2:]}")
+
+
 def sliding_axes(
     sizes: Sequence[int],
     kernel: Sequence[int],

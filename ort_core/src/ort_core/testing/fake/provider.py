@@ -9,7 +9,17 @@ from typing import ClassVar
 from ort_core.devices import Device
 from ort_core.errors import Fail
 from ort_core.ir.graph import Node
-from ort_core.providers.spec import API_VERSION, Claim, CompileContext, Decline, GraphView, Partition, Plugin, Provider, SessionEnv
+from ort_core.providers.spec import (
+    API_VERSION,
+    Claim,
+    CompileContext,
+    Decline,
+    GraphView,
+    Partition,
+    Plugin,
+    Provider,
+    SessionEnv,
+)
 from ort_core.testing.fake.executable import FakeExecutable
 from ort_core.testing.fake.kernel import ALL, Unsupported
 from ort_core.testing.fake.kernels import KERNELS

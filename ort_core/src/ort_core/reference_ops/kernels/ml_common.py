@@ -1,13 +1,32 @@
-"""The score transformations of ai.onnx.ml classifiers and regressors."""
+"""What the operators of ai.onnx.ml share: the domain, features, class labels and score transformations."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 
 from ort_core.reference_ops.kernels.activations import sigmoid
 from ort_core.reference_ops.kernels.numerics import cast
 
+ML = "ai.onnx.ml"
 _KINDS_OF_SEVERAL = frozenset({"LOGISTIC", "SOFTMAX", "SOFTMAX_ZERO"})
+
+
+def feature_rows(x: np.ndarray) -> np.ndarray:
+    """X [N, F]; a vector is one row.
+
+    Raises:
+        ValueError: it has another rank.
+    """
+    if x.ndim not in (1, 2):
+        raise ValueError(f"features [N, F] are needed, got shape {x.shape}")
+    return np.atleast_2d(x)
+
+
+def class_labels(strings: Sequence[str], integers: Sequence[int]) -> np.ndarray:
+    """The labels of a classifier, which are strings where there are any."""
+    return np.array(strings, object) if strings else np.array(integers, np.int64)
 
 
 def transform_scores(scores: np.ndarray, kind: str) -> np.ndarray:
