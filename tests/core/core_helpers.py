@@ -46,7 +46,10 @@ def model(
         "g",
         [info(v) if isinstance(v, str) else v for v in inputs],
         [info(v) if isinstance(v, str) else v for v in outputs],
-        [helper.make_tensor(n, helper.np_dtype_to_tensor_dtype(a.dtype), a.shape, a) for n, a in (constants or {}).items()],
+        [
+            helper.make_tensor(n, helper.np_dtype_to_tensor_dtype(a.dtype), a.shape, a)
+            for n, a in (constants or {}).items()
+        ],
     )
     opsets = [helper.make_opsetid("", 21), *(helper.make_opsetid(d, 1) for d in domains)]
     return helper.make_model(graph, opset_imports=opsets, ir_version=10, functions=functions).SerializeToString()

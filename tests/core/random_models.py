@@ -187,7 +187,9 @@ class Generator:
 
     def add_node(self, scope: Scope) -> None:
         rng = self.rng
-        kinds = ["binary"] * 5 + ["unary"] * 3 + ["compare", "logic", "where", "cast", "reduce", "clip", "dropout", "split"]
+        kinds = (
+            ["binary"] * 5 + ["unary"] * 3 + ["compare", "logic", "where", "cast", "reduce", "clip", "dropout", "split"]
+        )
         kinds += ["transpose", "reshape", "concat", "constant", "reduce_dynamic"]
         if self.functions:
             kinds += ["call"] * 2
@@ -204,12 +206,16 @@ class Generator:
         b = self.pick(scope, a.kind, self.rng.choice([a.shape, a.shape, (), a.shape[1:]]))
         if self.rng.random() < 0.5:
             a, b = b, a
-        self.emit(scope, self.rng.choice(["Add", "Sub", "Mul", "Add"]), [a, b], a.kind, np.broadcast_shapes(a.shape, b.shape))
+        self.emit(
+            scope, self.rng.choice(["Add", "Sub", "Mul", "Add"]), [a, b], a.kind, np.broadcast_shapes(a.shape, b.shape)
+        )
 
     def add_unary(self, scope: Scope) -> None:
         dynamic = [v for v in scope.visible() if not v.static and v.kind != BOOL]
         a = self.rng.choice(dynamic) if dynamic and self.rng.random() < 0.2 else self.pick(scope)
-        ops = {FLOAT: ["Neg", "Abs", "Relu", "Identity"], INT: ["Neg", "Abs", "Identity"], BOOL: ["Not", "Identity"]}[a.kind]
+        ops = {FLOAT: ["Neg", "Abs", "Relu", "Identity"], INT: ["Neg", "Abs", "Identity"], BOOL: ["Not", "Identity"]}[
+            a.kind
+        ]
         self.emit(scope, self.rng.choice(ops), [a], a.kind, a.shape)
 
     def add_compare(self, scope: Scope) -> None:
@@ -257,7 +263,7 @@ class Generator:
 
     def add_clip(self, scope: Scope) -> None:
         a = self.pick(scope, FLOAT)
-        low, high = self.constant_of(scope, np.float32([-1.5])[0:1].reshape(())), self.constant_of(scope, np.full((), 2, np.float32))
+        low, high = (self.constant_of(scope, np.full((), bound, np.float32)) for bound in (-1.5, 2))
         bounds = self.rng.choice([[None, high], [low], [low, None], [low, high], []])
         self.emit(scope, "Clip", [a, *bounds], FLOAT, a.shape)
 
@@ -393,7 +399,8 @@ class Generator:
         if not scannable:
             return
         first = rng.choice(scannable)
-        scanned = [first, *rng.choices([v for v in scannable if v.shape == first.shape and first.static] or [first], k=rng.choice([0, 0, 1]))]
+        alike = [v for v in scannable if v.shape == first.shape and first.static] or [first]
+        scanned = [first, *rng.choices(alike, k=rng.choice([0, 0, 1]))]
         axis = rng.randrange(len(first.shape)) if first.static else 0
         state = [self.pick(scope) for _ in range(rng.randint(0, 2))]
         scans = [self.pick(scope) for _ in range(rng.randint(0 if state else 1, 2))]
@@ -423,7 +430,9 @@ class Generator:
         if scans and rng.random() < 0.5:
             attributes["scan_output_directions"] = [rng.randint(0, 1) for _ in scans]
         inputs: list[Val | None] = [*state, *scanned]
-        self.finish(scope, "Scan", inputs, types, body=self.graph(body, outputs), num_scan_inputs=len(scanned), **attributes)
+        self.finish(
+            scope, "Scan", inputs, types, body=self.graph(body, outputs), num_scan_inputs=len(scanned), **attributes
+        )
 
     # -- functions
 

@@ -37,7 +37,7 @@ def in_threads(work, count=8):
         try:
             start.wait()
             work(index)
-        except BaseException as error:  # noqa: BLE001 - raised below
+        except BaseException as error:
             failures.append(error)
 
     threads = [threading.Thread(target=body, args=(i,)) for i in range(count)]
@@ -71,7 +71,7 @@ def test_eight_threads_share_a_session_on_device_and_host(seed):
     with fake_device(seed=seed, delay=(0.0, 20e-6)) as control, registered(plugin_of(lambda: Claimant(NAME, seed))):
         with session(case.model, NAME, SPLIT) as opened:
 
-            def work(index):
+            def work(index, opened=opened):
                 rng = random.Random(index)
                 for k in range(12):
                     feeds, want = expected[(index + k) % 6]
@@ -86,7 +86,7 @@ def test_eight_threads_share_a_session_on_device_and_host(seed):
                         check(bound_run(opened, case, feeds, rng), want)
 
             in_threads(work)
-        del opened
+        del opened, work
         control.check()
         control.check_no_leaks()
 

@@ -47,7 +47,9 @@ def run(data, feeds=None, device=False, optimize=False):
         return opened.run(None, feeds or FEEDS)
 
 
-EVERYWHERE = pytest.mark.parametrize(("device", "optimize"), [(False, False), (False, True), (True, False), (True, True)])
+EVERYWHERE = pytest.mark.parametrize(
+    ("device", "optimize"), [(False, False), (False, True), (True, False), (True, True)]
+)
 
 
 # -- no iterations
@@ -106,7 +108,9 @@ def test_the_bodys_condition_ends_a_loop_also_where_the_node_gives_none(device, 
 def test_carried_values_change_places(device, optimize):
     """One is computed where the provider is, the other only handed on."""
     body = loop_body(
-        [node("Add", ["p", "q"], ["r"])], [info("p"), info("q")], [flag("c"), info("q"), info("r"), info("p"), info("r")]
+        [node("Add", ["p", "q"], ["r"])],
+        [info("p"), info("q")],
+        [flag("c"), info("q"), info("r"), info("p"), info("r")],
     )
     nodes = [node("Loop", ["m", "b", "x", "w"], ["p1", "q1", "ps", "rs"], body=body)]
     outputs = ["p1", "q1", info("ps", ("k", 3)), info("rs", ("k", 3))]
@@ -141,7 +145,9 @@ def test_scan_axes_and_directions(device, optimize, axis, backwards):
         "Scan", ["s0", "a"], ["y", "r"], body=body, num_scan_inputs=1, scan_input_axes=[axis], scan_output_axes=[axis],
         scan_input_directions=[backwards[0]], scan_output_directions=[backwards[1]],
     )  # fmt: skip
-    data = model([scan], [info("a", (3, 4))], [info("y", (width,)), info("r", (3, 4))], {"s0": np.zeros(width, np.float32)})
+    data = model(
+        [scan], [info("a", (3, 4))], [info("y", (width,)), info("r", (3, 4))], {"s0": np.zeros(width, np.float32)}
+    )
     y, r = run(data, {"a": a}, device, optimize)
     rows = np.moveaxis(a, axis, 0)
     sums = np.cumsum(rows[::-1] if backwards[0] else rows, axis=0)
@@ -175,11 +181,11 @@ def test_captures_from_three_scopes_one_of_which_a_feed_overrides(device, optimi
 
 @pytest.mark.parametrize("optimize", [False, True])
 def test_sequences_and_strings_are_carried(optimize):
-    sequence = helper.make_tensor_sequence_value_info("q", TensorProto.FLOAT, (3,))
+    sequence, grown = (helper.make_tensor_sequence_value_info(n, TensorProto.FLOAT, (3,)) for n in ("q", "q2"))
     body = loop_body(
         [node("SequenceInsert", ["q", "x"], ["q2"]), node("Identity", ["t"], ["t2"])],
         [sequence, info("t", (1,), TensorProto.STRING)],
-        [flag("c"), helper.make_tensor_sequence_value_info("q2", TensorProto.FLOAT, (3,)), info("t2", (1,), TensorProto.STRING)],
+        [flag("c"), grown, info("t2", (1,), TensorProto.STRING)],
     )
     nodes = [
         node("SequenceConstruct", ["x"], ["q0"]),
@@ -198,7 +204,9 @@ def test_sequences_and_strings_are_carried(optimize):
 def test_results_of_branches_that_compute_nothing_are_the_callers_own():
     branches = {
         "then_branch": graph([], [], [info("x"), info("x")]),
-        "else_branch": graph([], [], [info("w"), info("v")], [helper.make_tensor("v", TensorProto.FLOAT, [3], [7, 8, 9])]),
+        "else_branch": graph(
+            [], [], [info("w"), info("v")], [helper.make_tensor("v", TensorProto.FLOAT, [3], [7, 8, 9])]
+        ),
     }
     data = whole([node("If", ["b"], ["y", "z"], **branches)], ["y", "z"], constants={"w": f32(4, 5, 6)})
     x = X.copy()
@@ -254,7 +262,9 @@ MALFORMED = {
     "Loop whose condition has three elements": [
         loop_node(
             loop_body(
-                [neg("n", "s"), node("Greater", ["s", "s"], ["g"])], [info("s")], [info("g", (3,), TensorProto.BOOL), info("n")]
+                [neg("n", "s"), node("Greater", ["s", "s"], ["g"])],
+                [info("s")],
+                [info("g", (3,), TensorProto.BOOL), info("n")],
             ),
             ["m", "b", "x"],
         )
@@ -282,7 +292,7 @@ MALFORMED = {
 @pytest.mark.parametrize("optimize", [False, True])
 def test_what_does_not_fit_is_refused_by_name(what, optimize):
     data = whole(MALFORMED[what], constants={"c0": np.float32(1)})
-    with pytest.raises(OrtError, match="If|Loop|Scan"):
+    with pytest.raises(OrtError, match=r"If|Loop|Scan"):
         run(data, optimize=optimize)
 
 
@@ -322,6 +332,8 @@ def test_scan_outputs_that_change_their_shape_are_refused():
     nodes = [node("Range", ["zero", "i", "one"], ["r"]), neg("n", "s")]
     body = loop_body(nodes, [info("s")], [flag("c"), info("n"), info("r", None, TensorProto.INT64)])
     loop = node("Loop", ["m", "b", "x"], ["y", "scan"], body=body)
-    data = whole([loop], ["y", info("scan", None, TensorProto.INT64)], constants={"zero": np.array(0), "one": np.array(1)})
+    data = whole(
+        [loop], ["y", info("scan", None, TensorProto.INT64)], constants={"zero": np.array(0), "one": np.array(1)}
+    )
     with pytest.raises(RuntimeException, match=r"Loop_y.*changed its shape.*\[0\], \[1\]"):
         run(data)

@@ -14,6 +14,7 @@ __version__ = "0.1.0"
 
 _EXPORTS = {
     "compat": ("install_as_onnxruntime",),
+    "ep_assignment": ("OrtEpAssignedNode", "OrtEpAssignedSubgraph"),
     "enums": (
         "ExecutionMode",
         "ExecutionOrder",
@@ -29,8 +30,9 @@ _EXPORTS = {
         "get_device",
         "get_version_string",
         "has_collective_ops",
+        "preload_dlls",
     ),
-    "io_binding": ("IOBinding",),
+    "io_binding": ("IOBinding", "OrtValueVector", "SessionIOBinding"),
     "log": ("set_default_logger_severity", "set_default_logger_verbosity"),
     "memory.memory_info": (
         "OrtAllocatorType",
@@ -49,7 +51,7 @@ _EXPORTS = {
     ),
     "metadata": ("ModelMetadata", "NodeArg"),
     "options": ("RunOptions", "SessionOptions"),
-    "ort_value": ("OrtDevice", "OrtValue", "copy_tensors"),
+    "ort_value": ("OrtDevice", "OrtSyncStream", "OrtValue", "copy_tensors"),
     "providers.registry": ("get_all_providers", "get_available_providers"),
     "random": ("set_seed",),
     "session": ("InferenceSession",),
@@ -74,7 +76,12 @@ if TYPE_CHECKING:
     from ort_core.environment import get_device as get_device
     from ort_core.environment import get_version_string as get_version_string
     from ort_core.environment import has_collective_ops as has_collective_ops
+    from ort_core.environment import preload_dlls as preload_dlls
+    from ort_core.ep_assignment import OrtEpAssignedNode as OrtEpAssignedNode
+    from ort_core.ep_assignment import OrtEpAssignedSubgraph as OrtEpAssignedSubgraph
     from ort_core.io_binding import IOBinding as IOBinding
+    from ort_core.io_binding import OrtValueVector as OrtValueVector
+    from ort_core.io_binding import SessionIOBinding as SessionIOBinding
     from ort_core.log import set_default_logger_severity as set_default_logger_severity
     from ort_core.log import set_default_logger_verbosity as set_default_logger_verbosity
     from ort_core.memory.memory_info import OrtAllocatorType as OrtAllocatorType
@@ -93,6 +100,7 @@ if TYPE_CHECKING:
     from ort_core.options import RunOptions as RunOptions
     from ort_core.options import SessionOptions as SessionOptions
     from ort_core.ort_value import OrtDevice as OrtDevice
+    from ort_core.ort_value import OrtSyncStream as OrtSyncStream
     from ort_core.ort_value import OrtValue as OrtValue
     from ort_core.ort_value import copy_tensors as copy_tensors
     from ort_core.providers.registry import get_all_providers as get_all_providers

@@ -36,3 +36,7 @@ def enable_telemetry_events() -> None:
 
 def disable_telemetry_events() -> None:
     """Does nothing: this package has no telemetry."""
+
+
+def preload_dlls(cuda: bool = True, cudnn: bool = True, msvc: bool = True, directory: str | None = None) -> None:
+    """Does nothing: a provider finds the libraries that it needs by itself, when its first session is created."""

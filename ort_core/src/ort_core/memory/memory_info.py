@@ -225,8 +225,14 @@ class _Setting:
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
 
-    def __get__(self, instance: OrtArenaCfg, owner: type | None = None) -> int:
-        return instance._values[self.name]
+    @overload
+    def __get__(self, instance: None, owner: type) -> _Setting: ...
+
+    @overload
+    def __get__(self, instance: OrtArenaCfg, owner: type) -> int: ...
+
+    def __get__(self, instance: OrtArenaCfg | None, owner: type) -> _Setting | int:
+        return self if instance is None else instance._values[self.name]
 
     def __set__(self, instance: OrtArenaCfg, value: int) -> None:
         if not hasattr(value, "__index__"):

@@ -124,9 +124,7 @@ class PlanBuilder:
                 outputs=outputs,
                 output_names=tuple(v.name for v in item.outputs),
                 types=types,
-                dtypes=tuple(
-                    t.element.dtype if isinstance(t, TensorType) and device.is_host else None for t in types
-                ),
+                dtypes=tuple(t.element.dtype if isinstance(t, TensorType) and device.is_host else None for t in types),
                 wanted=tuple(v in wanted for v in item.outputs),
                 first_node=item.nodes[0],
             )

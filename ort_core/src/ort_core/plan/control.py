@@ -75,7 +75,9 @@ PLANNERS: dict[str, Callable[[PlanBuilder, ControlFlow], Step]] = {"If": plan_if
 def _check_body(node: Node, body: Graph, *, inputs: int, outputs: int, more: bool = False) -> None:
     """Raises InvalidGraph if a body does not fit its node: `outputs` is exact, or with `more` the least."""
     n_in, n_out = len(body.inputs), len(body.outputs)
-    if n_in != inputs or n_out < outputs or (n_out > outputs and not more) or len(node.outputs) > n_out - (node.op_type == "Loop"):
+    enough = n_out >= outputs if more else n_out == outputs
+    n_results = n_out - 1 if node.op_type == "Loop" else n_out
+    if n_in != inputs or not enough or len(node.outputs) > n_results:
         raise InvalidGraph(
             f"{node.where()} has {len(node.inputs)} inputs and {len(node.outputs)} outputs, its body '{body.name}' has {n_in} "
             f"inputs and {n_out} outputs; expected {inputs} inputs and {'at least ' if more else ''}{outputs} outputs"

@@ -69,7 +69,11 @@ class KernelExecutable(Executable):
     """
 
     def __init__(
-        self, partition: Partition, kernels: Mapping[Node, BoundKernel], constants: Sequence[RuntimeValue], provider: str
+        self,
+        partition: Partition,
+        kernels: Mapping[Node, BoundKernel],
+        constants: Sequence[RuntimeValue],
+        provider: str,
     ) -> None:
         self._provider = provider
         self._kernels = kernels
@@ -176,7 +180,9 @@ class KernelExecutable(Executable):
         return [slots[i] for i in self._outputs]
 
     def _record(self, profiler: Profiler, node: Node, started: int) -> None:
-        profiler.add(f"{node.name or node.op_type}_kernel_time", "Node", started, op_name=node.op_type, provider=self._provider)
+        profiler.add(
+            f"{node.name or node.op_type}_kernel_time", "Node", started, op_name=node.op_type, provider=self._provider
+        )
 
     def _store(self, slots: list[Any], node: Node, target: int | tuple[int | None, ...], result: Any) -> None:
         """The general case: several outputs, scalars, views, strings, non-tensors, and wrong results."""

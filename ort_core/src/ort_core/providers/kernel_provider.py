@@ -102,4 +102,3 @@ class KernelProvider(Provider):
         kernels = {node: self.bind(node, ctx) for node in partition.graph.nodes}
         constants = [ctx.constant(value) for value in partition.constants]
         return KernelExecutable(partition, kernels, constants, self.name)
-

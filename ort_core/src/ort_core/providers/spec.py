@@ -243,8 +243,8 @@ class Executable(ABC):
         """Computes the partition's outputs.
 
         Inputs are on the provider's device, in stream order, borrowed and read-only unless `ctx.donated(i)`. Device work may
-        still be queued on `ctx.stream` at return. Output i of the list is `ctx.output(i, ...)`, an input, a constant, or a value
-        that the caller may keep, on the provider's device; anything where `ctx.wants(i)` is false.
+        still be queued on `ctx.stream` at return. Output i of the list is `ctx.output(i, ...)`, an input, a constant, or a
+        value that the caller may keep, on the provider's device; anything where `ctx.wants(i)` is false.
         """
 
     def save(self) -> bytes:

@@ -63,7 +63,7 @@ def run_scan(
     for tensor, axis, backwards in zip(scanned, step.input_axes, step.input_reversed, strict=True):
         if not -tensor.ndim <= axis < tensor.ndim:
             raise RuntimeException(
-                f"{step.node.where()}: scan axis {axis} is out of range for a scanned input of shape {format_shape(tensor.shape)}"
+                f"{step.node.where()}: scan axis {axis} is out of range for an input of shape {format_shape(tensor.shape)}"
             )
         moved = np.moveaxis(tensor, axis, 0)
         sequences.append(moved[::-1] if backwards else moved)

@@ -227,9 +227,7 @@ def is_exclusive(arguments: list[RuntimeValue], index: int) -> bool:
     value = arguments[index]
     if isinstance(value, DeviceTensor):
         return references == _ALONE_TENSOR
-    return (
-        isinstance(value, np.ndarray) and value.base is None and value.flags.writeable and references == _ALONE_ARRAY
-    )
+    return isinstance(value, np.ndarray) and value.base is None and value.flags.writeable and references == _ALONE_ARRAY
 
 
 def _references(arguments: list[Any], index: int) -> tuple[int, int]:
