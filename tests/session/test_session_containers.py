@@ -220,7 +220,7 @@ def test_sparse_initializer_as_output_stays_sparse():
 @pytest.mark.parametrize("indices", [[0, 4], [-1, 0], [[0, 0], [2, 0]], [[0, -1], [1, 1]]])
 def test_sparse_initializer_with_an_index_outside_is_refused(indices):
     source = with_sparse_initializer(sparse_tensor(indices), [node("MatMul", ["x", "w"], ["y"])], [tensor("y", [3, 2])])
-    with pytest.raises(InvalidGraph, match="sparse constant 'w'.*outside"):
+    with pytest.raises(InvalidGraph, match=r"sparse constant 'w'.*outside"):
         ort.InferenceSession(source)
 
 

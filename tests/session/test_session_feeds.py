@@ -176,7 +176,7 @@ def test_nan_and_signed_zero_keep_their_bits():
         ["a", "b"],
         np.array([], object),
         np.array(["a", "b", "c", "d"], object)[::2],
-        np.array(["𝔘", "\U0010ffff"], object),
+        np.array(["\U0001d518", "\U0010ffff"], object),
     ],
     ids=lambda t: str(getattr(t, "dtype", "list")),
 )

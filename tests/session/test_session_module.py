@@ -206,7 +206,9 @@ def test_class_has_the_properties_of_onnxruntime(line):
 
 
 def test_every_exported_name_is_checked_or_ours_alone():
-    checked = {line[0].split(".")[0] for line in lines("\n".join([SIGNATURES.strip(), ENUMS.strip(), PROPERTIES.strip()]))}
+    checked = {
+        line[0].split(".")[0] for line in lines("\n".join([SIGNATURES.strip(), ENUMS.strip(), PROPERTIES.strip()]))
+    }
     assert set(ort.__all__) == checked | OURS_ONLY
 
 
@@ -257,7 +259,15 @@ def fresh(code):
     return done.stdout.split()
 
 
-HEAVY = ("onnx", "ml_dtypes", "pluggy", "google.protobuf", "importlib.metadata", "asyncio", "ort_core.providers.reference")
+HEAVY = (
+    "onnx",
+    "ml_dtypes",
+    "pluggy",
+    "google.protobuf",
+    "importlib.metadata",
+    "asyncio",
+    "ort_core.providers.reference",
+)
 
 
 @pytest.mark.parametrize(

@@ -177,7 +177,7 @@ def test_override_of_a_fixed_dimension_by_denotation_is_refused():
     proto.graph.input[0].type.tensor_type.shape.dim[0].denotation = "DATA_BATCH"
     options = ort.SessionOptions()
     options.add_free_dimension_override_by_denotation("DATA_BATCH", 4)
-    with pytest.raises(InvalidArgument, match="'DATA_BATCH'=4.*fixed size 3"):
+    with pytest.raises(InvalidArgument, match=r"'DATA_BATCH'=4.*fixed size 3"):
         ort.InferenceSession(proto, options)
 
 

@@ -105,7 +105,7 @@ def test_default_prefix(tmp_path, monkeypatch):
 
 def test_profile_that_cannot_be_written_says_so(tmp_path, caplog):
     with ort.InferenceSession(CHAIN, options_for(tmp_path, "no/such/folder/p")) as session:
-        with pytest.raises(Fail, match="cannot write the profile.*profile_file_prefix"):
+        with pytest.raises(Fail, match=r"cannot write the profile.*profile_file_prefix"):
             session.end_profiling()
         session.run(None, FEED)
     with ort.InferenceSession(CHAIN, options_for(tmp_path, "no/such/folder/p")) as session:

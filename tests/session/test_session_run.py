@@ -109,7 +109,8 @@ def test_view_of_a_feed_as_output_is_a_copy():
 @pytest.mark.parametrize("level", list(ort.GraphOptimizationLevel))
 def test_feeds_are_never_modified(level):
     chain = model(
-        "g (float[N] x) => (float[N] y) { a = Identity (x) b = Relu (a) c = Add (b, a) d = Neg (c) y = Sqrt (b) z = Mul (d, d) }"
+        "g (float[N] x) => (float[N] y) {"
+        " a = Identity (x) b = Relu (a) c = Add (b, a) d = Neg (c) y = Sqrt (b) z = Mul (d, d) }"
     )
     options = ort.SessionOptions()
     options.graph_optimization_level = level

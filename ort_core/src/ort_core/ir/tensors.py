@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 
@@ -13,29 +14,29 @@ from ort_core.errors import InvalidArgument, RuntimeException
 from ort_core.ir.types import ElementType
 
 
-@runtime_checkable
-class WeightRef(Protocol):
+class WeightRef(ABC):
     """A constant tensor that need not be in memory.
 
     `view()` and `read_into()` deal in the stored bytes (little-endian, row-major, sub-byte elements packed low bits
     first); `array()` gives the decoded tensor. The bytes of a view may be unaligned.
+
+    Attributes:
+        element: the element type.
+        shape: the dimensions.
+        nbytes: the stored size in bytes.
     """
 
-    @property
-    def element(self) -> ElementType:
-        """The element type."""
+    __slots__ = ()
 
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The dimensions."""
+    element: ElementType
+    shape: tuple[int, ...]
+    nbytes: int
 
-    @property
-    def nbytes(self) -> int:
-        """The stored size in bytes."""
-
+    @abstractmethod
     def view(self) -> memoryview:
         """The stored bytes, without a copy where the source allows it."""
 
+    @abstractmethod
     def read_into(self, dst: memoryview) -> None:
         """Copies the stored bytes into `dst` (`nbytes` long).
 
@@ -43,28 +44,21 @@ class WeightRef(Protocol):
             Fail: the file became shorter or unreadable.
         """
 
+    @abstractmethod
     def array(self) -> np.ndarray:
         """The decoded tensor in memory of its own, read-only, aligned, C-contiguous."""
 
 
-class ArrayWeight:
+class ArrayWeight(WeightRef):
     """A `WeightRef` over an array in memory."""
 
-    __slots__ = ("_array", "element")
+    __slots__ = ("_array", "element", "nbytes", "shape")
 
     def __init__(self, array: np.ndarray, element: ElementType | None = None) -> None:
         self._array = np.ascontiguousarray(array).reshape(np.shape(array))
         self.element = element or ElementType.from_dtype(array.dtype)
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The dimensions."""
-        return self._array.shape
-
-    @property
-    def nbytes(self) -> int:
-        """The stored size in bytes."""
-        return packed_size_bytes(self.element, self._array.shape)
+        self.shape = self._array.shape
+        self.nbytes = packed_size_bytes(self.element, self.shape)
 
     def view(self) -> memoryview:
         """The stored bytes."""
@@ -81,7 +75,7 @@ class ArrayWeight:
         return out
 
 
-class ReleasedWeight:
+class ReleasedWeight(WeightRef):
     """Stands for a constant whose data the session has let go of; only its type is left."""
 
     __slots__ = ("element", "nbytes", "shape")

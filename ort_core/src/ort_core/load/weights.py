@@ -13,7 +13,7 @@ from ort_core.load.source import ByteSource
 ALIGNMENT_BYTES = 64
 
 
-class StoredWeight:
+class StoredWeight(WeightRef):
     """A `WeightRef` to a byte range that holds the tensor as ONNX's raw_data does."""
 
     __slots__ = ("element", "nbytes", "offset", "shape", "source")
@@ -45,7 +45,7 @@ class StoredWeight:
         return f"StoredWeight({self.element.onnx_name} {list(self.shape)} at {self.offset} of '{self.source.name}')"
 
 
-class VarintWeight:
+class VarintWeight(WeightRef):
     """A `WeightRef` to a packed int32_data, int64_data or uint64_data field."""
 
     __slots__ = ("element", "length", "nbytes", "offset", "shape", "signed", "source", "where")

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from ort_core.devices import Device
     from ort_core.values import RuntimeValue
 
 
-@runtime_checkable
 class Buffer(Protocol):
     """Owner of a block of memory, freed in stream order when it is collected. It keeps its runtime alive, never a session."""
 
@@ -45,7 +44,7 @@ class Stream(Protocol):
         """An event that completes when all work queued so far has."""
 
     def wait(self, event: Event) -> None:
-        """Makes later work of this stream wait for `event`, which may be of any stream of the same provider, on another device too."""
+        """Makes later work of this stream wait for `event`, of any stream of the same provider."""
 
     def synchronize(self) -> None:
         """Blocks the host until the queue is empty; raises what the stream failed with, once."""

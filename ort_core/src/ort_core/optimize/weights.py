@@ -16,22 +16,18 @@ class FoldedWeight(ArrayWeight):
     __slots__ = ()
 
 
-class ReshapedWeight:
+class ReshapedWeight(WeightRef):
     """A constant under another shape with as many elements."""
 
-    __slots__ = ("_source", "element", "shape")
+    __slots__ = ("_source", "element", "nbytes", "shape")
 
     def __init__(self, source: WeightRef, shape: Sequence[int]) -> None:
         self._source: WeightRef = source._source if isinstance(source, ReshapedWeight) else source
         self.element = source.element
+        self.nbytes = source.nbytes
         self.shape = tuple(shape)
         if math.prod(self.shape) != math.prod(source.shape):
             raise ValueError(f"cannot reshape {source.shape} to {self.shape}")
-
-    @property
-    def nbytes(self) -> int:
-        """The stored size in bytes."""
-        return self._source.nbytes
 
     def view(self) -> memoryview:
         """The stored bytes of the source."""
@@ -46,21 +42,17 @@ class ReshapedWeight:
         return self._source.array().reshape(self.shape)
 
 
-class TransposedWeight:
+class TransposedWeight(WeightRef):
     """A constant with its axes permuted; every access permutes anew."""
 
-    __slots__ = ("_permutation", "_source", "element", "shape")
+    __slots__ = ("_permutation", "_source", "element", "nbytes", "shape")
 
     def __init__(self, source: WeightRef, permutation: Sequence[int]) -> None:
         self._source = source
         self._permutation = tuple(permutation)
         self.element = source.element
+        self.nbytes = source.nbytes
         self.shape = tuple(source.shape[axis] for axis in permutation)
-
-    @property
-    def nbytes(self) -> int:
-        """The stored size in bytes."""
-        return self._source.nbytes
 
     def view(self) -> memoryview:
         """The stored bytes of the permuted tensor."""
