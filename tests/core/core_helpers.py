@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from onnx import TensorProto, helper
-from random_models import OPERATORS
+from proto_interpreter import OPERATORS
 
 import ort_core as ort
 from ort_core.providers import registry
@@ -133,6 +133,12 @@ class ScriptedProvider(Provider):
         if self._compile is not None:
             return self._compile(partition, ctx)
         return ScriptedExecutable(self._run, partition, [ctx.constant(v) for v in partition.constants])
+
+
+def scripted(*args: Any, **kwargs: Any) -> tuple[contextlib.AbstractContextManager[None], ScriptedProvider]:
+    """A scripted provider, and a context manager that registers it."""
+    provider = ScriptedProvider(*args, **kwargs)
+    return registered(plugin_of(lambda: provider, provider.name)), provider
 
 
 class ScriptedExecutable(Executable):

@@ -58,7 +58,11 @@ def install_as_onnxruntime() -> None:
             setattr(sys.modules[parent], child, sys.modules[name])
     main = sys.modules[_NAME]
     main.__dict__.update(
-        __file__=ort_core.__file__, __version__=ORT_API_VERSION, version=ORT_API_VERSION, package_name=_NAME, cuda_version=""
+        __file__=ort_core.__file__,
+        __version__=ORT_API_VERSION,
+        version=ORT_API_VERSION,
+        package_name=_NAME,
+        cuda_version="",
     )
     for name in ("onnxruntime_pybind11_state", "_pybind_state"):
         sys.modules[f"{_NAME}.capi.{name}"].__dict__.update(_EXCEPTIONS)

@@ -89,9 +89,7 @@ class LiveModel:
         known = list(self.requests)
         return [known[r.position] for r in requests]
 
-    def run(
-        self, inputs: list[RuntimeValue], requests: Requests | None, settings: RunSettings
-    ) -> list[RuntimeValue]:
+    def run(self, inputs: list[RuntimeValue], requests: Requests | None, settings: RunSettings) -> list[RuntimeValue]:
         """Runs the plan.
 
         Raises:

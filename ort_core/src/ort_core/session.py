@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from ort_core.ir.types import ValueType
     from ort_core.values import RuntimeValue
 
+
 class InferenceSession(SessionInfo, NativeMethods):
     """A model that is ready to run; thread-safe, picklable, and a context manager.
 
@@ -409,7 +410,13 @@ class InferenceSession(SessionInfo, NativeMethods):
             "enable_fallback": self._fallback_enabled,
             "on_provider_error": self._on_provider_error,
         }
-        return _restore, (source, digest, self._options, [(n, self._provider_settings(n)) for n in self._active], settings)
+        return _restore, (
+            source,
+            digest,
+            self._options,
+            [(n, self._provider_settings(n)) for n in self._active],
+            settings,
+        )
 
     def _live(self) -> LiveModel:
         model = self._model

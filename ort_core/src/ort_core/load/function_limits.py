@@ -53,8 +53,8 @@ def _calls(graph: Graph, model: Model) -> Iterator[_Key]:
 
 def _callees_first(calls: dict[_Key, list[_Key]]) -> Iterator[_Key]:
     done: set[_Key] = set()
-    for start in calls:
-        path: dict[_Key, Iterator[_Key]] = {} if start in done else {start: iter(calls[start])}
+    for start, callees in calls.items():
+        path: dict[_Key, Iterator[_Key]] = {} if start in done else {start: iter(callees)}
         while path:
             key = next(reversed(path))
             callee = next((c for c in path[key] if c not in done), None)
