@@ -14,6 +14,7 @@ from proto_interpreter import OPERATORS
 
 import ort_core as ort
 from ort_core.providers import registry
+from ort_core.providers.kernel import kernel
 from ort_core.providers.kernel_provider import KernelProvider
 from ort_core.providers.spec import Claim, Decline, Executable, Plugin, Provider
 
@@ -100,6 +101,21 @@ def session(
     return ort.InferenceSession(
         data, options, listed, enable_fallback=False, on_provider_error="raise" if strict else "warn"
     )
+
+
+X = f32(1, -2, 3)
+
+
+def op(function: Any, **options: Any) -> Any:
+    """The function as kernel of the operator `t::Op`."""
+    return kernel("Op", domain="t", **options)(function)
+
+
+def run_op(function: Any, nodes: Sequence[Any] = (), feeds: Any = None, **parts: Any) -> list[Any]:
+    """The outputs of a model of nodes `t::Op`, one by default, on a provider of one kernel."""
+    data = model(nodes or [node("Op", ["x"], ["y"], domain="t")], **parts)
+    with kernels(function) as name, session(data, name) as opened:
+        return opened.run(None, {"x": X} if feeds is None else feeds)
 
 
 class ScriptedProvider(Provider):

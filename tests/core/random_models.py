@@ -75,11 +75,9 @@ class Scope:
         return [*outer, *(v for v in own if v not in self.hidden)]
 
     def outer_constants(self) -> list[Val]:
-        scope, found = self.parent, []
-        while scope is not None:
-            found += [v for v, _ in scope.constants]
-            scope = scope.parent
-        return found
+        if self.parent is None:
+            return []
+        return [*self.parent.outer_constants(), *[v for v, _ in self.parent.constants]]
 
     def add_input(self, value: Val) -> Val:
         self.inputs.append(value)
@@ -132,10 +130,9 @@ class Generator:
         rng = self.rng
         chosen = dict.fromkeys(main.values[-3:])
         chosen |= dict.fromkeys(rng.sample(main.values, min(3, len(main.values))))
-        if rng.random() < 0.3:
-            chosen |= dict.fromkeys([rng.choice(main.inputs)])
-        if rng.random() < 0.3 and main.constants:
-            chosen |= dict.fromkeys([rng.choice(main.constants)[0]])
+        for values in (main.inputs, [v for v, _ in main.constants]):
+            if values and rng.random() < 0.3:
+                chosen |= dict.fromkeys([rng.choice(values)])
         if rng.random() < 0.4:
             source = rng.choice([*main.values, *main.inputs])
             for _ in range(2):
@@ -254,11 +251,11 @@ class Generator:
     def constant_of(self, scope: Scope, array: np.ndarray) -> Val:
         kind = next(k for k, d in DTYPES.items() if d == array.dtype)
         value = Val(self.name("c"), kind, array.shape)
+        tensor = numpy_helper.from_array(array, value.name)
         if scope.in_function:
-            tensor = numpy_helper.from_array(array, value.name)
             scope.nodes.append(helper.make_node("Constant", [], [value.name], value=tensor))
         else:
-            scope.constants.append((value, numpy_helper.from_array(array, value.name)))
+            scope.constants.append((value, tensor))
         return value
 
     def add_clip(self, scope: Scope) -> None:
@@ -445,7 +442,8 @@ class Generator:
         formals = [scope.add_input(Val(self.name("a"), FLOAT, shape))]
         has_default = rng.random() < 0.5
         factor = Val(self.name(), FLOAT, ())
-        scope.nodes.append(_constant_of_attribute(factor.name, "factor"))
+        scope.nodes.append(helper.make_node("Constant", [], [factor.name]))
+        scope.nodes[-1].attribute.add(name="value_float", type=AttributeProto.FLOAT, ref_attr_name="factor")
         scope.values.append(factor)
         self.emit(scope, "Mul", [formals[0], factor], FLOAT, shape)
         if rng.random() < 0.5:
@@ -489,12 +487,6 @@ class Generator:
 def random_case(seed: int, nodes: int | None = None) -> Case:
     """A model of about 10 to 60 nodes, always the same for a seed."""
     return Generator(seed, nodes).case()
-
-
-def _constant_of_attribute(output: str, attribute: str) -> onnx.NodeProto:
-    node = helper.make_node("Constant", [], [output])
-    node.attribute.add(name="value_float", type=AttributeProto.FLOAT, ref_attr_name=attribute)
-    return node
 
 
 def _random_array(rng: np.random.Generator, value: Val) -> np.ndarray:

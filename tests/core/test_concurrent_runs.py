@@ -9,7 +9,7 @@ import time
 
 import numpy as np
 import pytest
-from core_helpers import DEVICE, NAME, Claimant, f32, info, kernels, model, node, plugin_of, registered, session
+from core_helpers import DEVICE, NAME, Claimant, X, info, kernels, model, node, plugin_of, registered, session
 from onnx import TensorProto, helper
 from random_models import random_case
 
@@ -19,7 +19,6 @@ from ort_core.providers.kernel import kernel
 from ort_core.run.runnable import MAX_PLANS, Runnable
 from ort_core.testing import fake_device
 
-X = f32(1, -2, 3)
 SPLIT = (DEVICE, {"ops": "Add,Mul,Neg,Identity,Not"})
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from core_helpers import DEVICE, REFERENCE, f32, info, model, node, session
+from core_helpers import DEVICE, REFERENCE, X, f32, info, model, node, session
 from onnx import TensorProto, helper
 
 from ort_core.errors import OrtError, RuntimeException
 from ort_core.testing import fake_device
 
-X = f32(1, -2, 3)
 FEEDS = {"x": X, "b": np.array(True), "m": np.array(2)}
 
 

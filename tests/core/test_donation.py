@@ -13,7 +13,7 @@ from core_helpers import (
     REFERENCE,
     Claimant,
     ScriptedProvider,
-    f32,
+    X,
     info,
     model,
     node,
@@ -29,8 +29,6 @@ from ort_core.providers.spec import Claim
 from ort_core.run.state import is_exclusive
 from ort_core.testing import fake_device
 from ort_core.values import DeviceTensor
-
-X = f32(1, -2, 3)
 
 
 class Scribbler(Claimant):

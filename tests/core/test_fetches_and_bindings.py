@@ -12,6 +12,7 @@ from core_helpers import (
     NAME,
     REFERENCE,
     ScriptedProvider,
+    X,
     f32,
     info,
     kernels,
@@ -44,7 +45,6 @@ OPS = [
     "ReduceSum",
     "Concat",
 ]
-X = f32(1, -2, 3)
 ASYNC = "disable_synchronize_execution_providers"
 
 

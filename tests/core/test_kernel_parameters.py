@@ -2,40 +2,18 @@
 
 from __future__ import annotations
 
-import re
 import types
 
-import ml_dtypes
 import numpy as np
 import pytest
-from core_helpers import DEVICE, REFERENCE, f32, info, kernels, model, node, session
+from core_helpers import REFERENCE, X, f32, info, kernels, model, node, op, run_op, session
 from onnx import TensorProto, helper
 
 import ort_core as ort
-from ort_core.errors import Fail, InvalidArgument, OrtError, RuntimeException
+from ort_core.errors import InvalidArgument, OrtError
 from ort_core.errors import NotImplemented as NoKernel
 from ort_core.ir.types import ElementType
 from ort_core.providers.kernel import FLOATS, INTEGERS, collect_kernels, kernel
-from ort_core.testing import fake_device
-
-X = f32(1, -2, 3)
-
-
-def run(function, nodes=None, feeds=None, **parts):
-    """The outputs of a model of one custom node `t::Op` on a provider of one kernel."""
-    nodes = nodes or [node("Op", ["x"], ["y"], domain="t")]
-    data = model(nodes, **parts)
-    with kernels(function) as name, session(data, name) as opened:
-        return opened.run(None, {"x": X} if feeds is None else feeds)
-
-
-def op(function, **options):
-    return kernel("Op", domain="t", **options)(function)
-
-
-def returning(value):
-    return op(lambda x: value)
-
 
 # -- parameters
 
@@ -48,7 +26,7 @@ def test_function_kernel_gets_inputs_by_position_and_attributes_by_name():
         return a + alpha * b
 
     nodes = [node("Op", ["x", "x"], ["y"], domain="t", alpha=2.0, names=["p", "q"])]
-    np.testing.assert_array_equal(run(f, nodes)[0], 3 * X)
+    np.testing.assert_array_equal(run_op(f, nodes)[0], 3 * X)
 
 
 def test_attributes_arrive_as_plain_python_values_and_arrays():
@@ -66,7 +44,7 @@ def test_attributes_arrive_as_plain_python_values_and_arrays():
             ts=[tensor, tensor],
         )
     ]  # fmt: skip
-    run(f, nodes)
+    run_op(f, nodes)
     assert (seen["i"], seen["f"], seen["s"]) == (3, 0.5, "text")
     assert (seen["ints"], seen["floats"], seen["strings"]) == ((1, 2), (0.5,), ("a",))
     np.testing.assert_array_equal(seen["t"], [4, 5])
@@ -103,7 +81,7 @@ def test_absent_optional_inputs_are_none_or_left_to_the_default(names):
         assert high is None
         return x.copy()
 
-    assert len(run(f, [node("Op", names, ["y"], domain="t")])) == 1
+    assert len(run_op(f, [node("Op", names, ["y"], domain="t")])) == 1
 
 
 def test_trailing_absent_inputs_do_not_count():
@@ -111,7 +89,7 @@ def test_trailing_absent_inputs_do_not_count():
     def f(x):
         return x + 1
 
-    np.testing.assert_array_equal(run(f, [node("Op", ["x", "", ""], ["y"], domain="t")])[0], X + 1)
+    np.testing.assert_array_equal(run_op(f, [node("Op", ["x", "", ""], ["y"], domain="t")])[0], X + 1)
 
 
 def test_an_absent_input_in_the_middle_is_none():
@@ -120,7 +98,7 @@ def test_an_absent_input_in_the_middle_is_none():
         assert low is None
         return np.minimum(x, high)
 
-    np.testing.assert_array_equal(run(f, [node("Op", ["x", "", "x"], ["y"], domain="t")])[0], X)
+    np.testing.assert_array_equal(run_op(f, [node("Op", ["x", "", "x"], ["y"], domain="t")])[0], X)
 
 
 @pytest.mark.parametrize("count", [0, 1, 4])
@@ -129,7 +107,7 @@ def test_variadic_kernel_takes_any_number_of_inputs(count):
     def f(*xs):
         return sum(xs, np.zeros(3, np.float32))
 
-    np.testing.assert_array_equal(run(f, [node("Op", ["x"] * count, ["y"], domain="t")])[0], count * X)
+    np.testing.assert_array_equal(run_op(f, [node("Op", ["x"] * count, ["y"], domain="t")])[0], count * X)
 
 
 def test_one_function_may_be_the_kernel_of_two_operators():
@@ -138,7 +116,7 @@ def test_one_function_may_be_the_kernel_of_two_operators():
 
     both = kernel("Other", domain="t")(op(f))
     nodes = [node("Op", ["x"], ["a"], domain="t"), node("Other", ["a"], ["y"], domain="t")]
-    np.testing.assert_array_equal(run(both, nodes)[0], X + 2)
+    np.testing.assert_array_equal(run_op(both, nodes)[0], X + 2)
 
 
 def test_the_onnx_domain_may_be_spelt_out():
@@ -146,7 +124,7 @@ def test_the_onnx_domain_may_be_spelt_out():
     def f(x):
         return x * 100
 
-    np.testing.assert_array_equal(run(f, [node("Neg", ["x"], ["y"])])[0], 100 * X)
+    np.testing.assert_array_equal(run_op(f, [node("Neg", ["x"], ["y"])])[0], 100 * X)
 
 
 def test_context_tells_the_node_its_outputs_and_who_uses_them():
@@ -162,7 +140,7 @@ def test_context_tells_the_node_its_outputs_and_who_uses_them():
 
     second = node("Op", ["x"], ["y", "", "used_inside", "unused"], domain="t")
     nodes = [second, node("Neg", ["used_inside"], ["z"])]
-    y, z = run(f, nodes, outputs=["y", "z"])
+    y, z = run_op(f, nodes, outputs=["y", "z"])
     np.testing.assert_array_equal(y, X + 1)
     np.testing.assert_array_equal(z, -X)
     assert seen == [["Op", True, False, True, False, False]]

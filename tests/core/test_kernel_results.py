@@ -3,34 +3,18 @@
 from __future__ import annotations
 
 import re
-import types
 
 import ml_dtypes
 import numpy as np
 import pytest
-from core_helpers import DEVICE, REFERENCE, f32, info, kernels, model, node, session
-from onnx import TensorProto, helper
+from core_helpers import DEVICE, X, f32, info, kernels, model, node, op, run_op, session
+from onnx import TensorProto
 
 import ort_core as ort
-from ort_core.errors import Fail, InvalidArgument, OrtError, RuntimeException
-from ort_core.errors import NotImplemented as NoKernel
+from ort_core.errors import Fail, OrtError, RuntimeException
 from ort_core.ir.types import ElementType
-from ort_core.providers.kernel import FLOATS, INTEGERS, collect_kernels, kernel
+from ort_core.providers.kernel import kernel
 from ort_core.testing import fake_device
-
-X = f32(1, -2, 3)
-
-
-def run(function, nodes=None, feeds=None, **parts):
-    """The outputs of a model of one custom node `t::Op` on a provider of one kernel."""
-    nodes = nodes or [node("Op", ["x"], ["y"], domain="t")]
-    data = model(nodes, **parts)
-    with kernels(function) as name, session(data, name) as opened:
-        return opened.run(None, {"x": X} if feeds is None else feeds)
-
-
-def op(function, **options):
-    return kernel("Op", domain="t", **options)(function)
 
 
 def returning(value):
@@ -52,7 +36,7 @@ def returning(value):
     ],
 )
 def test_scalars_become_tensors_of_the_declared_type(value, expected):
-    (y,) = run(returning(value), outputs=[info("y", None)])
+    (y,) = run_op(returning(value), outputs=[info("y", None)])
     assert y.dtype == np.float32
     np.testing.assert_array_equal(y, expected)
     assert type(y) is np.ndarray
@@ -64,7 +48,7 @@ def test_scalars_become_tensors_of_the_declared_type(value, expected):
 )
 def test_a_number_that_does_not_fit_the_declared_type_is_refused(kind, value):
     with pytest.raises(RuntimeException, match=r"Op_y.*'y'"):
-        run(returning(value), outputs=[info("y", None, kind)])
+        run_op(returning(value), outputs=[info("y", None, kind)])
 
 
 @pytest.mark.parametrize(
@@ -86,7 +70,7 @@ def test_a_number_that_does_not_fit_the_declared_type_is_refused(kind, value):
 )
 def test_a_wrong_result_names_node_operator_provider_and_both_types(value, got):
     with pytest.raises(RuntimeException) as caught:
-        run(returning(value))
+        run_op(returning(value))
     text = str(caught.value)
     for part in ("TestExecutionProvider", "'Op_y'", "t::Op", "'y'", r"tensor(float)"):
         assert part in text
@@ -96,13 +80,13 @@ def test_a_wrong_result_names_node_operator_provider_and_both_types(value, got):
 def test_none_is_no_result_even_if_the_type_of_the_output_is_unknown():
     nodes = [node("Op", ["x"], ["t"], domain="t"), node("Op", ["t"], ["y"], domain="t")]
     with pytest.raises(RuntimeException, match=r"Op_t.*None"):
-        run(returning(None), nodes)
+        run_op(returning(None), nodes)
 
 
 def test_strings_of_numpy_and_python_become_object_arrays():
     texts = info("y", None, TensorProto.STRING)
     for value in (np.array(["a", "bc"]), np.array(["a", "bc"], object), np.str_("a"), "a"):
-        (y,) = run(returning(value), outputs=[texts])
+        (y,) = run_op(returning(value), outputs=[texts])
         assert y.dtype == object
         assert y.reshape(-1)[0] == "a"
         assert type(y.reshape(-1)[0]) is str
@@ -133,14 +117,14 @@ def test_too_few_results_are_refused_and_too_many_are_dropped():
     nodes = [node("Op", ["x"], ["y", "z"], domain="t")]
     for value in (X, (X,), [X, X], ()):
         with pytest.raises(RuntimeException, match=r"Op_y.*returned [01] values, the node has 2"):
-            run(returning(value), nodes, outputs=["y", "z"])
-    assert len(run(returning((X, X, X)), nodes, outputs=["y", "z"])) == 2
-    assert len(run(returning((X, X)), outputs=["y"])) == 1
+            run_op(returning(value), nodes, outputs=["y", "z"])
+    assert len(run_op(returning((X, X, X)), nodes, outputs=["y", "z"])) == 2
+    assert len(run_op(returning((X, X)), outputs=["y"])) == 1
 
 
 def test_absent_outputs_may_be_anything():
     nodes = [node("Op", ["x"], ["", "y", ""], domain="t")]
-    np.testing.assert_array_equal(run(returning((None, X, object())), nodes)[0], X)
+    np.testing.assert_array_equal(run_op(returning((None, X, object())), nodes)[0], X)
 
 
 @pytest.mark.parametrize("optimize", [False, True])
@@ -204,7 +188,7 @@ def test_a_view_goes_to_a_device_in_row_major_order():
 def test_read_only_results_can_be_written_by_the_caller():
     fixed = f32(7, 8, 9)
     fixed.flags.writeable = False
-    (y,) = run(returning(fixed))
+    (y,) = run_op(returning(fixed))
     y[0] = 0
     assert fixed[0] == 7
 
@@ -225,7 +209,7 @@ def test_an_output_type_is_constrained_by_the_operators_letter():
 def test_results_of_any_element_type(dtype):
     value = np.ones((2, 2), dtype)
     kind = int(ElementType.from_dtype(dtype))
-    (y,) = run(returning(value), outputs=[info("y", None, kind)])
+    (y,) = run_op(returning(value), outputs=[info("y", None, kind)])
     assert y.dtype == dtype
     np.testing.assert_array_equal(y.astype(np.complex64), np.ones((2, 2)))
 
@@ -239,7 +223,7 @@ def test_an_exception_names_node_operator_provider_and_inputs_and_is_chained():
         raise ZeroDivisionError("too thin")
 
     with pytest.raises(RuntimeException) as caught:
-        run(f, [node("Op", ["x", ""], ["y"], domain="t")])
+        run_op(f, [node("Op", ["x", ""], ["y"], domain="t")])
     text = str(caught.value)
     for part in ("TestExecutionProvider", "'Op_y'", "t::Op", "tensor(float) [3]", "ZeroDivisionError", "too thin"):
         assert part in text

@@ -12,6 +12,7 @@ from core_helpers import (
     REFERENCE,
     Claimant,
     ScriptedProvider,
+    X,
     evaluate,
     f32,
     info,
@@ -19,24 +20,20 @@ from core_helpers import (
     node,
     plugin_of,
     registered,
+    scripted,
     session,
 )
-from onnx import TensorProto, helper
 from random_models import random_case
 
 from ort_core.devices import Device
-from ort_core.errors import NotImplemented as NoKernel
 from ort_core.errors import OrtError, RuntimeException
-from ort_core.ir.graph import Node, Value
 from ort_core.ir.passes import Level, graph_pass
 from ort_core.ir.rewrite import replace_uses
 from ort_core.ir.types import ElementType
-from ort_core.providers.spec import Claim, Decline, Plugin
+from ort_core.providers.spec import Claim
 from ort_core.testing import fake_device
-from ort_core.testing.fake.provider import FakeDeviceProvider
 from ort_core.values import DeviceTensor
 
-X = f32(1, -2, 3)
 CHAIN = model([node("Neg", ["x"], ["a"]), node("Abs", ["a"], ["b"]), node("Add", ["b", "x"], ["y"])])
 EXPECTED = np.abs(X) + X
 
