@@ -27,6 +27,7 @@ from random_models import random_case
 import ort_core as ort
 from ort_core.errors import InvalidArgument, RuntimeException
 from ort_core.providers.kernel import kernel
+from ort_core.run.results import share_memory
 from ort_core.testing import fake_device
 
 OPS = [
@@ -302,6 +303,24 @@ def test_a_bound_buffer_of_the_right_size_and_wrong_shape_is_refused(op, place):
         with pytest.raises(InvalidArgument, match=r"output 'y'.*\[3, 2\].*\[2, 3\]"):
             opened.run_with_iobinding(binding)
         np.testing.assert_array_equal(target.numpy(), 0)
+
+
+def test_overlap_is_found_as_by_comparing_all_pairs():
+    rng = random.Random(0)
+    base = np.zeros(64, np.float32)
+    found = set()
+    for _ in range(500):
+
+        def piece():
+            start = rng.randrange(60)
+            return base[start : start + rng.randrange(6)]
+
+        buffers, others = ([piece() for _ in range(rng.randrange(5))] for _ in range(2))
+        pairs = [(a, b) for i, a in enumerate(buffers) for b in (*buffers[:i], *others)]
+        want = any(np.shares_memory(a, b) for a, b in pairs)
+        assert share_memory(buffers, [*others, None, [base]]) is want
+        found.add(want)
+    assert found == {True, False}
 
 
 # -- memory of one's own

@@ -11,7 +11,7 @@ from core_helpers import DEVICE, X, f32, info, kernels, model, node, op, run_op,
 from onnx import TensorProto
 
 import ort_core as ort
-from ort_core.errors import Fail, OrtError, RuntimeException
+from ort_core.errors import Fail, OrtError, OutOfMemory, RuntimeException
 from ort_core.ir.types import ElementType
 from ort_core.providers.kernel import kernel
 from ort_core.testing import fake_device
@@ -228,6 +228,15 @@ def test_an_exception_names_node_operator_provider_and_inputs_and_is_chained():
     for part in ("TestExecutionProvider", "'Op_y'", "t::Op", "tensor(float) [3]", "ZeroDivisionError", "too thin"):
         assert part in text
     assert isinstance(caught.value.__cause__, ZeroDivisionError)
+
+
+def test_running_out_of_memory_has_its_own_class():
+    @op
+    def f(x):
+        return np.empty(1 << 60, np.float32)
+
+    with pytest.raises(OutOfMemory, match=r"Op_y.*MemoryError"):
+        run_op(f)
 
 
 def test_a_failure_on_inputs_of_a_strange_type_still_names_the_node():

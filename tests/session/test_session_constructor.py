@@ -207,6 +207,8 @@ def test_provider_that_cannot_compile_is_left_out_with_a_warning_or_raises(troub
     with ort.InferenceSession(ADD, providers=[trouble.name]) as session:
         assert "out of registers" in session.provider_status[trouble.name]
         assert "the session goes on without it" in caplog.text
+        assert session.get_providers() != []
+        assert set(session.get_provider_options()) == set(session.get_providers())
         assert session.run(None, {"x": x})[0].shape == (3, 2)
         assert trouble.created[0].closed == 0
     assert trouble.created[0].closed == 1

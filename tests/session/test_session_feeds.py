@@ -269,3 +269,35 @@ def onnx_with_input(name):
     proto.graph.input[0].name = name
     proto.graph.node[0].input[0] = name
     return proto
+
+
+class Raises:
+    def __array__(self, dtype=None, copy=None):
+        raise KeyError("no array today")
+
+
+def odd_objects():
+    recursive = []
+    recursive.append(recursive)
+    return [
+        Raises(), [Raises()], recursive, object(), print, int, ..., {1, 2}, range(2), (i for i in range(2)), 1j, 10**400,
+        np.zeros(2, "V2"), np.zeros(2, np.clongdouble), np.datetime64("2020-01-01"), np.array([[1], [1, 2]], object),
+        [[2**64]], [[None]], "text", b"bytes", np.zeros((1,) * 40, np.float32), NotImplemented,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["float[N,2]", "int64[N,2]", "complex64[N,2]", "string[N,2]", "bool[N,2]"])
+def test_odd_objects_are_refused_without_other_exceptions(kind):
+    with ort.InferenceSession(identity(kind)) as session:
+        for item in odd_objects():
+            with pytest.raises(InvalidArgument):
+                session.run(None, {"x": item})
+
+
+def test_numbers_that_overflow_the_declared_type_are_refused():
+    for kind, number in (("float", 1e300), ("complex64", 1e300), ("uint8", 256), ("int8", -129), ("float16", 1e6)):
+        with (
+            ort.InferenceSession(identity(f"{kind}[N]")) as session,
+            pytest.raises(InvalidArgument, match="do not fit"),
+        ):
+            session.run(None, {"x": [number]})

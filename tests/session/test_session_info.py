@@ -109,6 +109,18 @@ def test_version_that_the_model_sets_is_told(version):
         assert session.get_modelmeta().version == version
 
 
+def test_metadata_that_is_not_utf8_is_shown_with_replacement_characters():
+    bad = b"\xff\x98"
+    fields = {2: "producer_name", 4: "domain", 6: "description"}
+    source = ADD + b"".join(bytes([number << 3 | 2, len(bad)]) + bad for number in fields)
+    entry = bytes([1 << 3 | 2, 2]) + bad + bytes([2 << 3 | 2, 2]) + bad
+    source += bytes([14 << 3 | 2, len(entry)]) + entry
+    with ort.InferenceSession(source) as session:
+        meta = session.get_modelmeta()
+    assert {getattr(meta, name) for name in fields.values()} == {"\ufffd\ufffd"}
+    assert meta.custom_metadata_map == {"\ufffd\ufffd": "\ufffd\ufffd"}
+
+
 def test_unlisted_cpu_and_reference_are_not_told_as_providers(trouble):
     with ort.InferenceSession(ADD, providers=[trouble.name]) as session:
         assert session.get_providers()[0] == trouble.name

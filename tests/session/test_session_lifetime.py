@@ -350,3 +350,15 @@ def test_terminated_run_leaves_the_session_usable():
             timer.join()
             options.terminate = False
             assert session.run(None, {"n": np.array(3), "zero": np.array(0)})[0].item() == 3
+
+
+def test_sessions_may_be_created_in_many_threads_at_once(tmp_path, x):
+    path = tmp_path / "m.onnx"
+    path.write_bytes(ADD)
+
+    def work(number):
+        with ort.InferenceSession(path if number % 2 else ADD) as session:
+            return session.run(None, {"x": x + number})[0].tolist()
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(work, range(40))) == [np.add(x + n, [1, 2]).tolist() for n in range(40)]

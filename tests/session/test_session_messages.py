@@ -140,3 +140,10 @@ def test_classes_are_also_those_of_python():
     for label, kind in pairs.items():
         with pytest.raises(kind):
             SITUATIONS[label][0]()
+
+
+def test_message_of_a_result_that_is_too_large_ends_its_sentences_once():
+    huge = model("g () => (float[K] y) <int64[2] s={2147483648,2147483648}> { [filling] y = ConstantOfShape (s) }")
+    with pytest.raises(RuntimeError, match="'filling'") as info:
+        run(huge, {})
+    assert ".." not in str(info.value)

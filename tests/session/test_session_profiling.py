@@ -11,7 +11,7 @@ import pytest
 from session_models import ADD, model
 
 import ort_core as ort
-from ort_core.errors import Fail
+from ort_core.errors import Fail, OrtError
 
 CHAIN = model("g (float[N] x) => (float[N] y) { a = Neg (x) b = Abs (a) y = Sqrt (b) }")
 FEED = {"x": np.ones(3, np.float32)}
@@ -126,3 +126,10 @@ def test_failed_runs_and_many_threads_are_recorded(tmp_path):
         events = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
     assert sum(e["name"] == "model_run" for e in events) == 4
     assert len({e["tid"] for e in events if e["cat"] == "Node"}) >= 1
+
+
+def test_session_that_cannot_be_created_writes_no_profile(tmp_path):
+    with pytest.raises(OrtError):
+        ort.InferenceSession(b"no model", options_for(tmp_path))
+    gc.collect()
+    assert list(tmp_path.iterdir()) == []

@@ -152,7 +152,7 @@ def _foreign(obj: Any, declared: ValueType | None, name: str) -> RuntimeValue:
     if hasattr(obj, "__array__"):
         try:
             return host_tensor(np.asarray(obj), name)
-        except (TypeError, RuntimeError, ValueError) as error:
+        except Exception as error:
             refused = error
     if refused is not None:
         raise InvalidArgument(f"cannot take the {type(obj).__name__} for input '{name}': {refused}") from refused
@@ -183,9 +183,7 @@ def _converted(array: np.ndarray, want: ElementType) -> np.ndarray | None:
     if array.dtype.kind not in "biufc":
         return None
     target = want.dtype
-    if target.kind == "c":
-        return array.astype(target)
-    if array.dtype.kind == "c":
+    if array.dtype.kind == "c" and target.kind != "c":
         return None
     if want is not ElementType.BOOL and "INT" not in want.name:
         with np.errstate(over="ignore", invalid="ignore"):
@@ -209,7 +207,7 @@ def _range(element: ElementType) -> tuple[int, int]:
 def _array_of(obj: Any, name: str, dtype: Any = None) -> np.ndarray:
     try:
         array = np.array(obj, dtype)
-    except (ValueError, TypeError, OverflowError) as error:
+    except Exception as error:
         raise InvalidArgument(f"could not create a tensor from the values given for input '{name}': {error}") from error
     if dtype is None and array.dtype.kind == "O":
         raise InvalidArgument(
@@ -283,7 +281,10 @@ def _is_none(obj: Any) -> bool:
 
 def _mismatch(obj: Any, declared: ValueType | None, name: str) -> InvalidArgument:
     """The exception for a value of another type than declared."""
-    have = type_of(obj) if isinstance(obj, np.ndarray | DeviceTensor | SparseValue | list | dict) else None
+    try:
+        have = type_of(obj) if isinstance(obj, np.ndarray | DeviceTensor | SparseValue | list | dict) else None
+    except RecursionError:
+        have = None
     if obj is None:
         actual = "None"
     elif have is not None:

@@ -48,7 +48,7 @@ class LiveModel:
         self._runnable = built.runnable
         self._running: list[None] = []
         self._closing = False
-        self._release = weakref.finalize(self, _release, built.runnable, tuple(opened))
+        self._release = weakref.finalize(self, _release, built.runnable, tuple(opened), self._running)
 
     def requests_for(self, names: Sequence[str]) -> Requests | None:
         """The requests for outputs by name; None, which stands for all, if there are no names.
@@ -125,7 +125,10 @@ def run_settings(run_options: RunOptions | None, profiler: Profiler | None, bind
     return RunSettings(options.cancel_flag, options.config, profiler, binding_id)
 
 
-def _release(runnable: Runnable, opened: Sequence[Provider]) -> None:
+def _release(runnable: Runnable, opened: Sequence[Provider], running: Sequence[None]) -> None:
+    if running:
+        # The interpreter is exiting under a run in another thread.
+        return
     runnable.close()
     for provider in reversed(opened):
         close_quietly(provider)

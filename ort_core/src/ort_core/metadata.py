@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ort_core.ir.proto_types import read_entries
 from ort_core.ir.shapes import Dim
 from ort_core.ir.types import OptionalType, ValueType
 
@@ -57,6 +58,7 @@ class ModelMetadata:
 def metadata_of(model: Model) -> ModelMetadata:
     """The metadata of a loaded model; a model without version has the largest int64, as in ONNX Runtime."""
     header: Any = model.header
+    entries = read_entries(header.metadata_props)
     return ModelMetadata(
         producer_name=header.producer_name,
         graph_name=model.graph.name,
@@ -64,5 +66,5 @@ def metadata_of(model: Model) -> ModelMetadata:
         description=header.doc_string,
         graph_description=model.graph.doc,
         version=header.model_version if header.HasField("model_version") else 2**63 - 1,
-        custom_metadata_map={p.key: p.value for p in header.metadata_props if not p.key.startswith("ort_core.")},
+        custom_metadata_map={k: v for k, v in entries.items() if not k.startswith("ort_core.")},
     )

@@ -84,18 +84,16 @@ class InferenceSession(SessionInfo, NativeMethods):
         self._profiler: Profiler | None = None
         self._profiling_start_ns = 0
         if self._options.enable_profiling:
-            self._start_profiling()
+            self._profiler = Profiler(self._options.profile_file_prefix)
+            self._profiling_start_ns = self._profiler.start_ns
         if not providers and self._options.has_providers():
             providers = [(name, dict(options)) for name, options in self._options.providers]
         self._open(self._source.given, providers, provider_options)
+        if self._profiler is not None:
+            weakref.finalize(self, self._profiler.write_quietly)
         hooks.session_created(self)
 
     # -- creation
-
-    def _start_profiling(self) -> None:
-        self._profiler = Profiler(self._options.profile_file_prefix)
-        self._profiling_start_ns = self._profiler.start_ns
-        weakref.finalize(self, self._profiler.write_quietly)
 
     def _open(
         self,
@@ -140,10 +138,13 @@ class InferenceSession(SessionInfo, NativeMethods):
             self._profiler.add("session_initialization", "Session", started)
         self._interface = built.interface
         self._selection = selection
-        self._active = [p.name for p in created]
-        self._model = LiveModel(built, selection, created, opened, feeds)
         if fallback is not None and created:
             self._warn_of_fallback(built, fallback)
+        elif fallback is not None:
+            created.append(fallback)
+            selection.status[fallback.name] = "ok"
+        self._active = [p.name for p in created]
+        self._model = LiveModel(built, selection, created, opened, feeds)
 
     def _warn_of_fallback(self, built: BuiltModel, fallback: Provider) -> None:
         nodes = [n for n, (owner, _) in built.assignment.claims.items() if owner is fallback]

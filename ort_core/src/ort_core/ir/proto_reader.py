@@ -324,7 +324,7 @@ def _copy_field(target: Any, source: Any, name: str) -> None:
     elif hasattr(value, "CopyFrom"):
         getattr(target, name).CopyFrom(value)
     else:
-        setattr(target, name, value)
+        setattr(target, name, lenient_text(value) if isinstance(value, bytes) else value)
 
 
 def _describe(value: Value, info: onnx.ValueInfoProto, *, keep_type: bool = False) -> None:

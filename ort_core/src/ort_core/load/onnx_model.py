@@ -58,8 +58,8 @@ def load_model(
         proto, weights = _read(data)
         name, model_path = f"'{path}'", path
     elif isinstance(source, bytes | bytearray | memoryview):
-        data = BufferSource(source, "the model's bytes")
-        refuse_other_format(_head(data), data.size, "the model's bytes")
+        data = BufferSource(source, "the model (given as bytes)")
+        refuse_other_format(_head(data), data.size, "the model (given as bytes)")
         proto, weights = _read(data)
         name, model_path = "the model", ""
     elif type(source).__name__ == "ModelProto":

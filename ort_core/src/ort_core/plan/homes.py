@@ -43,12 +43,16 @@ def result_devices(item: ControlFlow, home: Home) -> list[Device]:
     A result of If lives where both branches produce it, or on the host if they differ; a carried value lives where the body
     computes its next value from one on the host; scan outputs are collected on the host.
     """
-    bodies = [[*map(Homes(body, home), body.graph.outputs)] for body in item.bodies.values()]
     if item.node.op_type == "If":
-        return [a if a == b else HOST for a, b in zip(*bodies, strict=False)]
+        then_homes, else_homes = (_output_homes(item.bodies[name], home) for name in ("then_branch", "else_branch"))
+        return [a if a == b else HOST for a, b in zip(then_homes, else_homes, strict=False)]
+    results = _output_homes(item.bodies["body"], home)
     first, carried = carried_outputs(item)
-    (results,) = bodies
     return [*results[first : first + carried], *[HOST] * (len(results) - first - carried)]
+
+
+def _output_homes(body: CompiledGraph, outer: Home) -> list[Device]:
+    return list(map(Homes(body, outer), body.graph.outputs))
 
 
 def carried_outputs(item: ControlFlow) -> tuple[int, int]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ort_core.errors import InvalidArgument, OrtError, RuntimeException
+from ort_core.errors import InvalidArgument, OrtError, OutOfMemory, RuntimeException
 from ort_core.ir.graph import Graph, Node, Value
 from ort_core.ir.shapes import format_shape
 from ort_core.ir.types import ElementType, OptionalType, TensorType, describe
@@ -210,7 +210,8 @@ class KernelExecutable(Executable):
 
     def _failure(self, node: Node, inputs: Sequence[Any], error: Exception) -> RuntimeException:
         shown = ", ".join(map(describe_value, inputs))
-        return RuntimeException(
+        kind = OutOfMemory if isinstance(error, MemoryError) else RuntimeException
+        return kind(
             f"{self._provider}: kernel of {node.where()} failed on inputs ({shown}): {type(error).__name__}: {error}"
         )
 

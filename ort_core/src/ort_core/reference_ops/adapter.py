@@ -217,8 +217,8 @@ def _failure(node: Node, inputs: Sequence[RuntimeValue], error: Exception) -> Or
     shown = ", ".join(_describe(v) for v in inputs)
     place = f"{node.where()} failed on {PROVIDER} with inputs ({shown})"
     if isinstance(error, MemoryError):
-        return OutOfMemory(f"{place}: {error}. Make the inputs smaller, or free memory.")
-    what = str(error) if isinstance(error, OrtError) else f"{type(error).__name__}: {error}"
+        return OutOfMemory(f"{place}: {str(error).rstrip('.')}. Make the inputs smaller, or free memory.")
+    what = (str(error) if isinstance(error, OrtError) else f"{type(error).__name__}: {error}").rstrip(".")
     if isinstance(error, NotImplementedError):
         return NotImplementedByReference(f"{place}: {what}. Run the node on another provider.")
     return RuntimeException(f"{place}: {what}. Check the types, shapes and values of its inputs against the operator.")
