@@ -1,6 +1,6 @@
 """Cold start: what `import ort_core` adds to numpy's own import, in fresh processes taken in turn.
 
-    python -m benchmarks.cold_start [--runs N]
+python -m benchmarks.cold_start [--runs N]
 """
 
 from __future__ import annotations

@@ -72,7 +72,9 @@ def main() -> int:
     for name in arguments.names:
         path = materialize(name, arguments.folder)
         command = [sys.executable, "-m", "benchmarks.creation", "--measure", str(path)]
-        runs = [json.loads(subprocess.run(command, check=True, capture_output=True).stdout) for _ in range(arguments.runs)]
+        runs = [
+            json.loads(subprocess.run(command, check=True, capture_output=True).stdout) for _ in range(arguments.runs)
+        ]
         table[name] = {
             "megabytes": path.stat().st_size / 1e6,
             "seconds": statistics.median(r["seconds"] for r in runs),

@@ -70,7 +70,9 @@ def test_threads_may_read_one_file_together(tmp_path: Path) -> None:
 @pytest.mark.parametrize("size", [400, 1 << 15, 3 << 17, 1 << 20])
 def test_blocks_give_what_each_weight_gives(tmp_path: Path, size: int) -> None:
     blocks = WeightBlocks()
-    weights = [v.const for v in load_model(write_model(tmp_path / "m.onnx", size, tensors=3)).graph.initializers.values()]
+    weights = [
+        v.const for v in load_model(write_model(tmp_path / "m.onnx", size, tensors=3)).graph.initializers.values()
+    ]
     arrays = [blocks.array(w) for w in weights]
     for weight, array in zip(weights, arrays, strict=True):
         np.testing.assert_array_equal(array, weight.array())
@@ -81,7 +83,9 @@ def test_blocks_give_what_each_weight_gives(tmp_path: Path, size: int) -> None:
 def test_blocks_hold_more_than_one_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(WeightBlocks, "BLOCK_BYTES", 1 << 20)
     blocks = WeightBlocks()
-    weights = [v.const for v in load_model(write_model(tmp_path / "m.onnx", 3 << 16, tensors=5)).graph.initializers.values()]
+    weights = [
+        v.const for v in load_model(write_model(tmp_path / "m.onnx", 3 << 16, tensors=5)).graph.initializers.values()
+    ]
     for weight, array in zip(weights, [blocks.array(w) for w in weights], strict=True):
         np.testing.assert_array_equal(array, weight.array())
 

@@ -202,7 +202,10 @@ def test_refresh_gives_a_failed_plugin_another_chance(site):
     site.broken("fails_at_import")
     assert row().status == "failed"
     source = site.path / "fails_at_import.py"
-    good = "from ort_core.providers.spec import Plugin\nclass plugin(Plugin):\n    name = 'BrokenExecutionProvider'\n    api = (1, 0)\n"
+    good = (
+        "from ort_core.providers.spec import Plugin\n"
+        "class plugin(Plugin):\n    name = 'BrokenExecutionProvider'\n    api = (1, 0)\n"
+    )
     source.write_text(good)
     assert row().status == "failed"
     discovery.refresh()
