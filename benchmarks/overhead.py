@@ -8,6 +8,7 @@ Each figure is the median over rounds in which all cases take turns, so that a c
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import statistics
 import sys
@@ -49,7 +50,7 @@ def chain(length: int) -> bytes:
     from onnx import TensorProto, helper
 
     names = ["x", *(f"v{i}" for i in range(length - 1)), "y"]
-    nodes = [helper.make_node("Add", [a, "b"], [c]) for a, c in zip(names, names[1:], strict=False)]
+    nodes = [helper.make_node("Add", [a, "b"], [c]) for a, c in itertools.pairwise(names)]
     inputs = [helper.make_tensor_value_info(n, TensorProto.FLOAT, [4]) for n in ("x", "b")]
     outputs = [helper.make_tensor_value_info("y", TensorProto.FLOAT, [4])]
     graph = helper.make_graph(nodes, "chain", inputs, outputs)

@@ -67,12 +67,11 @@ class Scope:
     values: list[Val] = field(default_factory=list)
     inputs: list[Val] = field(default_factory=list)
     constants: list[tuple[Val, onnx.TensorProto]] = field(default_factory=list)
-    hidden: set[Val] = field(default_factory=set)
 
     def visible(self) -> list[Val]:
         outer = self.parent.visible() if self.parent is not None else []
         own = [*self.inputs, *[v for v, _ in self.constants], *self.values]
-        return [*outer, *(v for v in own if v not in self.hidden)]
+        return [*outer, *own]
 
     def outer_constants(self) -> list[Val]:
         if self.parent is None:
@@ -315,8 +314,7 @@ class Generator:
         rng = self.rng
         fits = lambda vs: [v for v in vs if v.kind == kind and v.shape == shape]  # noqa: E731
         captured = fits(scope.parent.visible()) if scope.parent is not None else []
-        inputs = [v for v in scope.inputs if v not in scope.hidden]
-        sources = [captured, fits(scope.outer_constants()), fits(inputs), fits(v for v, _ in scope.constants)]
+        sources = [captured, fits(scope.outer_constants()), fits(scope.inputs), fits(v for v, _ in scope.constants)]
         for source in rng.sample(sources, len(sources)):
             if source and rng.random() < 0.15:
                 return rng.choice(source)
@@ -370,12 +368,9 @@ class Generator:
             body.add_input(Val(self.name("s"), v.kind, v.shape))
         trips: Val | None = rng.choice([self.constant_of(scope, np.array(rng.randint(0, 3))), self.trip_count(scope)])
         condition: Val | None = rng.choice([None, None, self.pick(scope, BOOL, ())])
-        if condition is None:
-            # ONNX's inference knows no type for it.
-            body.hidden.add(going)
         self.fill(body)
         computed = self.body_output(body, BOOL, ())
-        proceed = computed if condition is None else rng.choice([going, going, computed])
+        proceed = rng.choice([going, going, computed])
         if rng.random() < 0.3:
             limit = self.constant_of(body, np.array(rng.randint(0, 2)))
             proceed = self.emit(body, "Less", [iteration, limit], BOOL, ())

@@ -12,6 +12,8 @@ from onnx import TensorProto, helper
 import ort_core as ort
 from ort_core import errors
 from ort_core.errors import OrtError
+from ort_core.memory import registry as memory_registry
+from ort_core.memory.arena import Arena
 from ort_core.testing import fake_device
 
 DEVICE = "FakeDeviceExecutionProvider"
@@ -367,3 +369,21 @@ def test_inputs_may_be_dropped_while_an_unsynchronised_run_is_queued():
             del binding
             np.testing.assert_allclose(y.numpy()[0], 1 + np.linspace(0.5, 2, 4), rtol=1e-6)
         control.check()
+
+
+@pytest.mark.parametrize(("config", "shared"), [({}, False), ({"session.use_env_allocators": "1"}, True)])
+def test_registered_allocators_are_used_if_the_session_asks_for_them(config, shared, monkeypatch):
+    used = []
+    with fake_device() as control:
+        runtime = control.runtime(0)
+        arena = Arena(runtime)
+        allocate = arena.allocate
+        monkeypatch.setattr(arena, "allocate", lambda *a, **k: used.append(a) or allocate(*a, **k))
+        monkeypatch.setattr(memory_registry, "_allocators", {runtime.device: arena})
+        options = ort.SessionOptions()
+        for entry in config.items():
+            options.add_session_config_entry(*entry)
+        with ort.InferenceSession(chain_model(["Add", "Tanh"]), options, providers=[DEVICE]) as session:
+            for _ in range(3):
+                session.run(None, {"x": np.zeros((2, 4), np.float32)})
+        assert bool(used) is shared

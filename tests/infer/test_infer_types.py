@@ -264,6 +264,16 @@ def test_long_vectors_cost_nothing() -> None:
     assert time.perf_counter() - start < 5
 
 
+def test_a_loop_without_condition_gives_its_body_one() -> None:
+    model = inferred("""g (int64 m, float[3] s) => (float[3] y) {
+        y = Loop <body = b (int64 i, bool c, float[3] v) => (bool d, float[3] w) { d = Identity(c) w = Add(v, v) }> (m, , s)
+    }""")
+    (loop,) = model.graph.nodes
+    body = loop.attr("body")
+    assert body.nodes[0].outputs[0].type == TensorType(BOOL, ())
+    assert value(model, "y").element is FLOAT
+
+
 def test_operator_whose_default_attribute_onnx_forgets() -> None:
     model = inferred("g (float[1,2,3,4] x) => (float[A,B,C,D] z) { z = MeanVarianceNormalization(x) }")
     assert value(model, "z").shape == (1, 2, 3, 4)

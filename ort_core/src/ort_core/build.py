@@ -20,6 +20,7 @@ from ort_core.ir.rewrite import check_invariants, release_weights
 from ort_core.ir.tensors import ArrayWeight, WeightRef
 from ort_core.ir.types import TensorType, ValueType, describe
 from ort_core.load.weights import WeightBlocks
+from ort_core.memory.registry import allocator_for, runtime_for
 from ort_core.metadata import ModelMetadata, metadata_of
 from ort_core.partition.assign import assign
 from ort_core.partition.claims import Assignment
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 logger = logging.getLogger("ort_core.build")
+
+USE_ENV_ALLOCATORS = "session.use_env_allocators"
+"""Configuration entry: `1` takes device memory from the allocators that were registered for the process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +188,8 @@ def build(
             _drop(error.provider, error, active, failures, on_failure)
             continue
         break
-    runnable = Runnable(compiled, _plan_constants(compiled, context))
+    allocator = allocator_for if env.config.get(USE_ENV_ALLOCATORS) == "1" else runtime_for
+    runnable = Runnable(compiled, _plan_constants(compiled, context), allocator)
     dump("plan", runnable.default_plan)
     defaults = {v.name: context.constant(v) for v in model.graph.inputs if v.const is not None}
     for graph in model.graphs():

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import weakref
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ort_core.errors import Fail, InvalidArgument
 from ort_core.options import RunOptions
@@ -30,6 +30,7 @@ class LiveModel:
     Attributes:
         providers: in use, in priority order.
         selection: how they were chosen.
+        fast_run: the entry of an executable that is the whole model, or None.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class LiveModel:
         self.feeds = feeds
         self.requests = {o.name: ResultRequest(i) for i, o in enumerate(built.interface.outputs)}
         self._runnable = built.runnable
+        self.fast_run = built.runnable.fast_run
         self._running: list[None] = []
         self._closing = False
         self._release = weakref.finalize(self, _release, built.runnable, tuple(opened), self._running)
@@ -95,12 +97,24 @@ class LiveModel:
         Raises:
             Fail: the model is closed, or the run was terminated.
         """
+        results: list[RuntimeValue] = self._call(self._runnable.run, inputs, requests, settings)
+        return results
+
+    def run_fast(self, feeds: Mapping[str, Any], names: Sequence[str] | None) -> Any:
+        """Runs the executable's own entry, which checks the feeds itself; NotImplemented if it leaves them to the plan.
+
+        Raises:
+            Fail: the model is closed.
+        """
+        return NotImplemented if self.fast_run is None else self._call(self.fast_run, feeds, names)
+
+    def _call(self, function: Callable[..., Any], *arguments: Any) -> Any:
         running = self._running
         running.append(None)
         try:
             if self._closing:
                 raise Fail("the session is closed. Create a new InferenceSession.")
-            return self._runnable.run(inputs, requests, settings)
+            return function(*arguments)
         finally:
             running.pop()
             if self._closing and not running:

@@ -182,6 +182,10 @@ class InferenceSession(SessionInfo, NativeMethods):
             Fail: the run was terminated, or the session is closed.
         """
         model = self._live()
+        if model.fast_run is not None and run_options is None and self._profiler is None and not hooks.run_observers():
+            answer: list[Any] = model.run_fast(input_feed, output_names or None)
+            if answer is not NotImplemented:
+                return answer
         requests = None if output_names is None else model.requests_for(output_names)
         results = self._guarded(model, model.feeds.collect(input_feed), requests, run_options)
         return [to_python(value) for value in results]

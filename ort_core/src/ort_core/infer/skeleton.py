@@ -86,7 +86,24 @@ class Skeleton:
             if (output := node.outputs[0] if _is_constant(node) else None) is not None:
                 self._constant(proto, output, constant_weight(node))
             else:
-                self._node(proto.node.add(), node)
+                self._add_node(proto.node, node)
+
+    def _add_node(self, protos: Any, node: Node) -> None:
+        true = self._true(protos.add()) if _loops_unconditionally(node) else ""
+        proto = protos.add()
+        self._node(proto, node)
+        if true:
+            proto.input[:] = [*([*proto.input, ""])[:1], true, *proto.input[2:]]
+
+    def _true(self, proto: onnx.NodeProto) -> str:
+        """A condition for a Loop without one: onnx would give the body's condition no type."""
+        name = f"true_{len(self._names)}"
+        self._names[Value(name)] = name
+        proto.op_type = "Constant"
+        proto.output.append(name)
+        attribute = proto.attribute.add(name="value", type=int(AttributeKind.TENSOR))
+        attribute.t.data_type, attribute.t.raw_data = int(ElementType.BOOL), b"\x01"
+        return name
 
     def _constant(self, proto: onnx.GraphProto, value: Value, weight: WeightRef | SparseWeight | None) -> None:
         if weight is None:
@@ -186,7 +203,7 @@ class Skeleton:
                 tensor = _tensor(value.const)
                 node.attribute.add(name="value", type=int(AttributeKind.TENSOR), t=tensor)
         for inner in graph.nodes:
-            self._node(proto.node.add(), inner)
+            self._add_node(proto.node, inner)
         returned: set[Value] = set()
         for value in graph.outputs:
             name = self._name(value)
@@ -271,3 +288,7 @@ def _without_shapes(type_: ValueType) -> ValueType:
     if isinstance(type_, MapType):
         return replace(type_, value=_without_shapes(type_.value))
     return replace(type_, element=_without_shapes(type_.element))
+
+
+def _loops_unconditionally(node: Node) -> bool:
+    return node.op_type == "Loop" and not node.domain and (len(node.inputs) < 2 or node.inputs[1] is None)

@@ -152,8 +152,9 @@ def _make_cut(graph: Graph, units: Sequence[_Unit], provider: Provider, opsets: 
             inner.add_input(copy)
     copies = {node: inner.add(clone_node(node, values)) for node in nodes}
     outputs = [v for node in nodes for v in node.outputs if v is not None and _leaves(v, graph, inside)]
+    interface = dict(zip(graph.outputs, graph.output_names, strict=True))
     for value in outputs:
-        inner.add_output(values[value], value.name)
+        inner.add_output(values[value], interface.get(value, value.name))
     claims = tuple(
         Claim(tuple(copies[n] for n in unit.nodes), unit.claim.meta if unit.claim else None) for unit in units
     )

@@ -11,7 +11,7 @@ from ort_core.devices import Device
 from ort_core.errors import RuntimeException
 from ort_core.memory.registry import runtime_for
 from ort_core.plan.plan import CopyStep
-from ort_core.run.state import BoundOutput, RunState, check_fits, element_of, new_tensor, wait_in_order
+from ort_core.run.state import BoundOutput, RunState, check_fits, element_of, wait_in_order
 from ort_core.values import DeviceTensor, RuntimeValue, device_of
 
 
@@ -44,7 +44,7 @@ def copy_to(value: RuntimeValue, target: Device, state: RunState, into: RuntimeV
         if value.dtype.kind == "O":
             raise RuntimeException(f"a string tensor cannot be copied to {target}: strings live on the host only")
         stream = state.stream(target)
-        result = into if into is not None else new_tensor(target, element_of(value), value.shape, stream)
+        result = into if into is not None else state.new_tensor(target, element_of(value), value.shape)
         runtime_for(target).copy(value, result, stream)
         return result
     stream = state.stream(source)
@@ -65,7 +65,7 @@ def copy_to(value: RuntimeValue, target: Device, state: RunState, into: RuntimeV
 def _copy_between(value: DeviceTensor, target: Device, state: RunState, into: RuntimeValue | None) -> DeviceTensor:
     """Device to device of one plugin: both streams wait for each other, so that neither side is reused too early."""
     source_stream, target_stream = state.stream(value.device), state.stream(target)
-    result: DeviceTensor = into if into is not None else new_tensor(target, value.element, value.shape, target_stream)
+    result: DeviceTensor = into if into is not None else state.new_tensor(target, value.element, value.shape)
     if source_stream is not None and target_stream is not None and source_stream is not target_stream:
         target_stream.wait(source_stream.record())
     runtime_for(target).copy(value, result, target_stream)

@@ -10,7 +10,7 @@ from ort_core.devices import HOST
 from ort_core.errors import InvalidArgument
 from ort_core.providers.kernel_executable import describe_value, storage_root
 from ort_core.run.copies import copy_to
-from ort_core.run.state import BoundOutput, RunState, check_fits, element_of, new_tensor
+from ort_core.run.state import BoundOutput, RunState, check_fits, element_of
 from ort_core.values import DeviceTensor, RuntimeValue, SparseValue, device_of
 
 
@@ -49,7 +49,7 @@ class OwnedMemory:
             self._roots.add(root)
         elif isinstance(result, DeviceTensor):
             if id(result.buffer) in self._roots:
-                copy = new_tensor(result.device, result.element, result.shape, state.stream(result.device))
+                copy = state.new_tensor(result.device, result.element, result.shape)
                 result = copy_to(result, result.device, state, copy)
             self._roots.add(id(result.buffer))
         elif isinstance(result, SparseValue):

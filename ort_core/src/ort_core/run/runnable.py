@@ -5,15 +5,17 @@ from __future__ import annotations
 import ctypes
 import functools
 import threading
-from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ort_core.devices import HOST, Device
 from ort_core.ir.graph import Value
+from ort_core.memory.allocator import DeviceRuntime
+from ort_core.memory.registry import runtime_for
 from ort_core.memory.transfer import note_use
-from ort_core.partition.compile import CompiledGraph
+from ort_core.partition.compile import CompiledGraph, CompiledPartition
 from ort_core.plan.builder import build_plan
 from ort_core.plan.homes import Homes
 from ort_core.plan.plan import ExecutionPlan
@@ -55,14 +57,20 @@ class Runnable:
 
     Args:
         constant: gives the host value of a constant, for results and control flow that refer to one.
+        allocator: gives what memory of a device is taken from.
     """
 
-    def __init__(self, compiled: CompiledGraph, constant: Callable[[Value], RuntimeValue]) -> None:
+    def __init__(
+        self,
+        compiled: CompiledGraph,
+        constant: Callable[[Value], RuntimeValue],
+        allocator: Callable[[Device], DeviceRuntime] = runtime_for,
+    ) -> None:
         self._compiled = compiled
         self._constant = constant
         self._plans: dict[tuple[tuple[ResultRequest, ...], tuple[Device, ...]], ExecutionPlan] = {}
         self._lock = threading.Lock()
-        self._streams = StreamPool()
+        self._streams = StreamPool(allocator)
         self._n_inputs = len(compiled.graph.inputs)
         self._host_devices = (HOST,) * self._n_inputs
         self.all_on_host = tuple(ResultRequest(i) for i in range(len(compiled.graph.outputs)))
@@ -85,6 +93,15 @@ class Runnable:
                     del self._plans[next(iter(self._plans))]
                 self._plans[key] = plan
         return plan
+
+    @functools.cached_property
+    def fast_run(self) -> Callable[[Mapping[str, Any], Sequence[str] | None], Any] | None:
+        """The native entry of an executable that is the whole graph, on the host; None if there is none."""
+        graph, items = self._compiled.graph, self._compiled.items
+        if len(items) != 1 or not isinstance(items[0], CompiledPartition) or not items[0].provider.device.is_host:
+            return None
+        whole = set(items[0].inputs) == set(graph.inputs) and items[0].outputs == graph.outputs
+        return items[0].executable.fast_run if whole else None
 
     @functools.cached_property
     def output_homes(self) -> tuple[Device, ...]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import math
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
@@ -15,20 +16,24 @@ from ort_core.devices import Device
 from ort_core.errors import Fail, InvalidArgument
 from ort_core.ir.shapes import format_shape
 from ort_core.ir.types import ElementType, TensorType, describe
-from ort_core.memory.host import host_runtime
 from ort_core.memory.registry import runtime_for
 from ort_core.values import DeviceTensor, RuntimeValue
 
 if TYPE_CHECKING:
-    from ort_core.memory.allocator import Buffer, Stream
+    from ort_core.memory.allocator import Buffer, DeviceRuntime, Stream
     from ort_core.plan.plan import RunStep
     from ort_core.providers.spec import Profiler
 
 
 class StreamPool:
-    """Idle streams of a session, by device; a stream that failed is not put back."""
+    """Idle streams of a session, by device; a stream that failed is not put back.
 
-    def __init__(self) -> None:
+    Attributes:
+        allocator: gives what memory of a device is taken from.
+    """
+
+    def __init__(self, allocator: Callable[[Device], DeviceRuntime]) -> None:
+        self.allocator = allocator
         self._idle: dict[Device, list[Stream]] = {}
         self._lock = threading.Lock()
 
@@ -56,9 +61,10 @@ class RunState:
 
     Attributes:
         cancel_flag: non-zero once the run was terminated.
+        allocator: gives what memory of a device is taken from.
     """
 
-    __slots__ = ("_pool", "_streams", "binding_id", "cancel_flag", "config", "profiler")
+    __slots__ = ("_pool", "_streams", "allocator", "binding_id", "cancel_flag", "config", "profiler")
 
     def __init__(
         self,
@@ -70,6 +76,7 @@ class RunState:
     ) -> None:
         self._pool = pool
         self._streams: dict[Device, Stream] = {}
+        self.allocator = pool.allocator
         self.cancel_flag = cancel_flag
         self.config = config
         self.profiler = profiler
@@ -85,6 +92,12 @@ class RunState:
             if stream is not None:
                 self._streams[device] = stream
         return stream
+
+    def new_tensor(self, device: Device, element: ElementType, shape: Sequence[int]) -> DeviceTensor:
+        """Uninitialised memory on a device, in the order of this run's stream there."""
+        shape = tuple(shape)
+        nbytes = math.prod(shape) * element.dtype.itemsize
+        return DeviceTensor(element, shape, self.allocator(device).allocate(nbytes, self.stream(device)))
 
     def check(self) -> None:
         """Raises Fail when the run was terminated."""
@@ -161,7 +174,7 @@ class StepContext:
             return target.buffer
         if step.device.is_host:
             return np.empty(tuple(shape), element.dtype)
-        return new_tensor(step.device, element, shape, self.stream)
+        return self._state.new_tensor(step.device, element, shape)
 
     def wants(self, index: int) -> bool:
         """Whether anything uses output `index`."""
@@ -173,8 +186,7 @@ class StepContext:
 
     def scratch(self, nbytes: int) -> Buffer:
         """Memory until the call ends, in stream order."""
-        runtime = host_runtime() if self._step.device.is_host else runtime_for(self._step.device)
-        buffer = runtime.allocate(nbytes, self.stream)
+        buffer = self._state.allocator(self._step.device).allocate(nbytes, self.stream)
         if self._scratch is None:
             self._scratch = []
         self._scratch.append(buffer)
@@ -183,14 +195,6 @@ class StepContext:
     def check(self) -> None:
         """Raises when the run was terminated."""
         self._state.check()
-
-
-def new_tensor(device: Device, element: ElementType, shape: Sequence[int], stream: Stream | None) -> DeviceTensor:
-    """Uninitialised memory on a device."""
-    tensor = DeviceTensor.__new__(DeviceTensor)
-    tensor.element, tensor.shape, tensor.offset, tensor.ready = element, tuple(shape), 0, None
-    tensor.buffer = runtime_for(device).allocate(tensor.nbytes, stream)
-    return tensor
 
 
 def wait_in_order(value: RuntimeValue, state: RunState) -> None:
