@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-import ctypes
 import functools
 import logging
 import os
-import weakref
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from ort_core.errors import InvalidArgument, InvalidGraph, ModelLoadCanceled, RuntimeException
-from ort_core.ir.graph import Graph, Model, Node, SparseWeight, Value
+from ort_core.compile_context import Context
+from ort_core.errors import InvalidArgument, InvalidGraph
+from ort_core.ir.graph import Graph, Model, SparseWeight, Value
 from ort_core.ir.passes import Level, PassContext
 from ort_core.ir.rewrite import check_invariants, release_weights
 from ort_core.ir.tensors import ArrayWeight, WeightRef
 from ort_core.ir.types import TensorType, ValueType, describe
-from ort_core.load.weights import WeightBlocks
 from ort_core.memory.registry import allocator_for, runtime_for
 from ort_core.metadata import ModelMetadata, metadata_of
 from ort_core.partition.assign import assign
 from ort_core.partition.claims import Assignment
 from ort_core.partition.compile import CompiledGraph, CompileFailed, CompileSettings, ControlFlow, compile_graph
-from ort_core.providers.spec import Kernel, Partition, Provider, SessionEnv
+from ort_core.providers.spec import Partition, Provider, SessionEnv
 from ort_core.run.runnable import Runnable
-from ort_core.values import RuntimeValue, SparseValue
+from ort_core.values import RuntimeValue
 
 if TYPE_CHECKING:
     from ort_core.options import SessionOptions
@@ -84,48 +82,6 @@ class BuiltModel:
     failures: dict[str, Exception] = field(default_factory=dict)
 
 
-class Context:
-    """The `CompileContext` of a session."""
-
-    def __init__(self, env: SessionEnv, cancelled: ctypes.c_uint32) -> None:
-        self.env = env
-        self._cancelled = cancelled
-        self._arrays: weakref.WeakValueDictionary[int, np.ndarray] = weakref.WeakValueDictionary()
-        self._prepacked: dict[tuple[int, str], Any] = {}
-        self._blocks = WeightBlocks()
-
-    def constant(self, value: Value) -> RuntimeValue:
-        """A constant as a host value; equal constants share one array as long as anybody holds it."""
-        const = value.const
-        if isinstance(const, WeightRef):
-            array = self._arrays.get(id(const))
-            if array is None:
-                array = self._arrays[id(const)] = self._blocks.array(const)
-            return array
-        if isinstance(const, SparseWeight):
-            return SparseValue("coo", const.shape, const.values.array(), (const.indices.array(),))
-        raise RuntimeException(f"constant '{value.name}' has no data")
-
-    def prepack(self, weight: WeightRef, layout: str, make: Callable[[], T]) -> T:
-        """`make()`, once for each weight and layout of the session."""
-        key = (id(weight), layout)
-        if key not in self._prepacked:
-            self._prepacked[key] = make()
-        result: T = self._prepacked[key]
-        return result
-
-    def kernel(self, node: Node) -> Kernel | None:
-        """The registered kernel of a custom operator; none are registered."""
-        return None
-
-    def check(self) -> None:
-        """Raises ModelLoadCanceled when loading is to stop."""
-        if self._cancelled.value:
-            raise ModelLoadCanceled(
-                "loading was cancelled through SessionOptions.set_load_cancellation_flag. Reset the flag to load again."
-            )
-
-
 def build(
     source: Any,
     options: SessionOptions,
@@ -167,27 +123,14 @@ def build(
         with older_declaration(model, declared_ir):
             save_model(model, options.optimized_model_filepath)
     dump("optimize", model.graph)
-    active = list(providers)
-    failures: dict[str, Exception] = {}
-    while True:
-        assignment = assign(model, active, fallback=fallback, retype=infer_types)
-        for name, error in assignment.failures.items():
-            _drop(name, error, active, failures, on_failure)
-        if assignment.failures:
-            continue
-        settings = CompileSettings(
-            model.opset_imports,
-            level,
-            passes,
-            context,
-            functools.partial(_run_provider_passes, level, passes, run_passes),
-        )
-        try:
-            compiled = compile_graph(model.graph, assignment, settings)
-        except CompileFailed as error:
-            _drop(error.provider, error, active, failures, on_failure)
-            continue
-        break
+    settings = CompileSettings(
+        model.opset_imports,
+        level,
+        passes,
+        context,
+        functools.partial(_run_provider_passes, level, passes, run_passes),
+    )
+    compiled, assignment, failures = _assign_and_compile(model, list(providers), fallback, settings, on_failure)
     allocator = allocator_for if env.config.get(USE_ENV_ALLOCATORS) == "1" else runtime_for
     runnable = Runnable(compiled, _plan_constants(compiled, context), allocator)
     dump("plan", runnable.default_plan)
@@ -195,6 +138,29 @@ def build(
     for graph in model.graphs():
         release_weights(graph)
     return BuiltModel(runnable, compiled, interface, defaults, assignment, failures=failures)
+
+
+def _assign_and_compile(
+    model: Model,
+    active: list[Provider],
+    fallback: Provider | None,
+    settings: CompileSettings,
+    on_failure: Callable[[Provider, Exception], None],
+) -> tuple[CompiledGraph, Assignment, dict[str, Exception]]:
+    """Starts again without a provider that fails, until none does."""
+    from ort_core.infer.shapes import infer_types
+
+    failures: dict[str, Exception] = {}
+    while True:
+        assignment = assign(model, active, fallback=fallback, retype=infer_types)
+        for name, error in assignment.failures.items():
+            _drop(name, error, active, failures, on_failure)
+        if assignment.failures:
+            continue
+        try:
+            return compile_graph(model.graph, assignment, settings), assignment, failures
+        except CompileFailed as error:
+            _drop(error.provider, error, active, failures, on_failure)
 
 
 def load(source: Any, options: SessionOptions) -> Model:

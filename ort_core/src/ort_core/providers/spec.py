@@ -219,7 +219,7 @@ class CompileContext(Protocol):
         """The session's settings."""
 
     def prepack(self, weight: WeightRef, layout: str, make: Callable[[], T]) -> T:
-        """`make()`, once for each content of `weight` and layout, shared between sessions that share a prepack store."""
+        """`make()`, once for each weight and layout in a session."""
 
     def constant(self, value: Value) -> RuntimeValue:
         """A constant as a host value, made once per session; arrays are read-only."""

@@ -1,0 +1,68 @@
+"""What providers get while they compile: constants, prepacked weights, cancellation."""
+
+from __future__ import annotations
+
+import ctypes
+import weakref
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numpy as np
+
+from ort_core.errors import ModelLoadCanceled, RuntimeException
+from ort_core.ir.graph import Node, SparseWeight, Value
+from ort_core.ir.tensors import WeightRef
+from ort_core.load.weights import WeightBlocks
+from ort_core.providers.spec import Kernel, SessionEnv
+from ort_core.values import RuntimeValue, SparseValue
+
+T = TypeVar("T")
+
+
+class Context:
+    """The `CompileContext` of a session."""
+
+    def __init__(self, env: SessionEnv, cancelled: ctypes.c_uint32) -> None:
+        self.env = env
+        self._cancelled = cancelled
+        # Weights are keyed by identity and kept, so that no later weight can have the number of one that is gone.
+        self._weights: dict[int, WeightRef] = {}
+        self._arrays: weakref.WeakValueDictionary[int, np.ndarray] = weakref.WeakValueDictionary()
+        self._prepacked: dict[tuple[int, str], Any] = {}
+        self._blocks = WeightBlocks()
+
+    def constant(self, value: Value) -> RuntimeValue:
+        """A constant as a host value, read once as long as anybody holds it."""
+        const = value.const
+        if isinstance(const, WeightRef):
+            key = self._key(const)
+            array = self._arrays.get(key)
+            if array is None:
+                array = self._arrays[key] = self._blocks.array(const)
+            return array
+        if isinstance(const, SparseWeight):
+            return SparseValue("coo", const.shape, const.values.array(), (const.indices.array(),))
+        raise RuntimeException(f"constant '{value.name}' has no data")
+
+    def _key(self, weight: WeightRef) -> int:
+        self._weights[id(weight)] = weight
+        return id(weight)
+
+    def prepack(self, weight: WeightRef, layout: str, make: Callable[[], T]) -> T:
+        """`make()`, once for each weight and layout of the session."""
+        key = (self._key(weight), layout)
+        if key not in self._prepacked:
+            self._prepacked[key] = make()
+        result: T = self._prepacked[key]
+        return result
+
+    def kernel(self, node: Node) -> Kernel | None:
+        """The registered kernel of a custom operator; none are registered."""
+        return None
+
+    def check(self) -> None:
+        """Raises ModelLoadCanceled when loading is to stop."""
+        if self._cancelled.value:
+            raise ModelLoadCanceled(
+                "loading was cancelled through SessionOptions.set_load_cancellation_flag. Reset the flag to load again."
+            )
