@@ -17,9 +17,9 @@ _MISSING = object()
 
 
 class _Input:
-    """One input with what a quick check needs."""
+    """One input with what a quick check needs; `accepted` is the shape that was checked last."""
 
-    __slots__ = ("dtype", "fixed", "name", "shape", "symbols", "type")
+    __slots__ = ("accepted", "dtype", "name", "shape", "symbols", "type")
 
     def __init__(self, name: str, type_: ValueType | None) -> None:
         self.name = name
@@ -28,7 +28,7 @@ class _Input:
         plain = isinstance(type_, TensorType) and type_.element.dtype.kind != "O"
         self.dtype = type_.element.dtype if plain and isinstance(type_, TensorType) else None
         self.shape = shape
-        self.fixed = tuple((axis, d) for axis, d in enumerate(shape or ()) if isinstance(d, int))
+        self.accepted: tuple[int, ...] | None = None
         self.symbols = tuple((axis, d) for axis, d in enumerate(shape or ()) if isinstance(d, str) and d)
 
 
@@ -92,10 +92,9 @@ class FeedChecker:
                     value = self._defaults[spec.name]
                 else:
                     value = to_runtime_value(value, spec.type, spec.name)
-            elif spec.shape is not None and (
-                value.ndim != len(spec.shape) or any(value.shape[axis] != size for axis, size in spec.fixed)
-            ):
+            elif value.shape != spec.accepted:
                 check_shape(value.shape, spec.shape, spec.name)
+                spec.accepted = value.shape
             values.append(value)
         if used != len(feed):
             unknown = [name for name in feed if name not in self._names]

@@ -8,6 +8,8 @@ import weakref
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+
 from ort_core.build import BuiltModel, build, session_env
 from ort_core.convert import to_python
 from ort_core.errors import EPFail, Fail, InvalidArgument
@@ -188,7 +190,7 @@ class InferenceSession(SessionInfo, NativeMethods):
                 return answer
         requests = None if output_names is None else model.requests_for(output_names)
         results = self._guarded(model, model.feeds.collect(input_feed), requests, run_options)
-        return [to_python(value) for value in results]
+        return [v if v.__class__ is np.ndarray else to_python(v) for v in results]
 
     def run_with_ort_values(
         self,

@@ -92,7 +92,6 @@ class KernelExecutable(Executable):
         # The last slot stands for absent inputs.
         self._template: list[Any] = [*[None] * self._n_inputs, *constants, *[None] * (n_temporaries + 1)]
         self._outputs = tuple(slots[v] for v in graph.outputs)
-        self._output_indices = range(len(self._outputs))
         self._programs: dict[tuple[bool, ...], list[_Step]] = {}
         self._program((True,) * len(self._outputs))
 
@@ -150,7 +149,7 @@ class KernelExecutable(Executable):
         """Computes the outputs; kernels' own exceptions are chained to one that names the node."""
         slots = self._template.copy()
         slots[: self._n_inputs] = inputs
-        wanted = tuple([ctx.wants(i) for i in self._output_indices])
+        wanted = ctx.wanted
         steps = self._programs.get(wanted)
         if steps is None:
             steps = self._program(wanted)

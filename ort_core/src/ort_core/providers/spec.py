@@ -271,6 +271,7 @@ class RunContext(Protocol):
         config: the run configuration entries.
         binding_id: names a set of stable input and output addresses, or None.
         profiler: None unless the session is being profiled.
+        wanted: for each output, whether anybody uses it.
     """
 
     stream: Stream | None
@@ -278,6 +279,7 @@ class RunContext(Protocol):
     config: Mapping[str, str]
     binding_id: int | None
     profiler: Profiler | None
+    wanted: tuple[bool, ...]
 
     def output(self, index: int, element: ElementType, shape: Sequence[int]) -> RuntimeValue:
         """Where output `index` goes: the bound buffer if one fits, else new memory of the provider's device."""

@@ -20,9 +20,11 @@ class OwnedMemory:
     __slots__ = ("_roots",)
 
     def __init__(self, inputs: Sequence[RuntimeValue]) -> None:
-        self._roots = {id(storage_root(v)) if v.__class__ is np.ndarray else 0 for v in inputs}
+        self._roots: set[int] = set()
         for value in inputs:
-            if value.__class__ is not np.ndarray:
+            if value.__class__ is np.ndarray and value.base is None:
+                self._roots.add(id(value))
+            else:
                 self._add(value)
 
     def _add(self, value: RuntimeValue) -> None:
@@ -39,7 +41,7 @@ class OwnedMemory:
     def own(self, result: RuntimeValue, state: RunState) -> RuntimeValue:
         """The result, copied if it shares memory with an input or an earlier result, or is read-only."""
         if isinstance(result, np.ndarray):
-            root = id(storage_root(result))
+            root = id(result) if result.base is None else id(storage_root(result))
             if root in self._roots or not result.flags.writeable:
                 result = result.copy()
                 root = id(result)

@@ -148,6 +148,7 @@ class StepContext:
         "config",
         "profiler",
         "stream",
+        "wanted",
     )
 
     def __init__(
@@ -162,6 +163,7 @@ class StepContext:
         self.config = state.config
         self.binding_id = state.binding_id
         self.profiler = state.profiler
+        self.wanted = step.wanted
         self.stream = None if step.device.is_host else state.stream(step.device)
 
     def output(self, index: int, element: ElementType, shape: Sequence[int]) -> RuntimeValue:
