@@ -359,6 +359,8 @@ def test_options_reach_the_provider(trouble):
     options = ort.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = 3, 2
     options.execution_mode = ort.ExecutionMode.ORT_PARALLEL
+    options.execution_order = ort.ExecutionOrder.MEMORY_EFFICIENT
+    options.use_per_session_threads = False
     options.use_deterministic_compute = True
     options.enable_cpu_mem_arena = options.enable_mem_pattern = options.enable_mem_reuse = False
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
@@ -367,6 +369,7 @@ def test_options_reach_the_provider(trouble):
         env = trouble.created[0].env
     assert (env.threads.intra_op, env.threads.inter_op, env.threads.parallel, env.threads.spin) == (3, 2, True, False)
     assert (env.use_arena, env.use_mem_pattern, env.use_mem_reuse, env.deterministic) == (False, False, False, True)
+    assert (env.execution_order, env.threads.per_session) == ("MEMORY_EFFICIENT", False)
     assert env.config["my.key"] == "my value"
 
 

@@ -310,11 +310,13 @@ def session_env(options: SessionOptions, log: logging.Logger, config: Mapping[st
             inter_op=options.inter_op_num_threads,
             spin=config.get("session.intra_op.allow_spinning", "1") != "0",
             parallel=options.execution_mode is ExecutionMode.ORT_PARALLEL,
+            per_session=options.use_per_session_threads,
         ),
         limits=Limits(),
         use_arena=options.enable_cpu_mem_arena,
         use_mem_pattern=options.enable_mem_pattern,
         use_mem_reuse=options.enable_mem_reuse,
         deterministic=options.use_deterministic_compute,
+        execution_order=options.execution_order.name,
         logger=log,
     )

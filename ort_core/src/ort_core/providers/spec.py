@@ -47,12 +47,15 @@ class NoOptions:
 
 @dataclass(frozen=True, slots=True)
 class ThreadPolicy:
-    """Thread counts (0 = choose), whether idle workers may spin, and whether nodes may run in parallel."""
+    """Thread counts (0 = choose), whether idle workers may spin, whether nodes may run in parallel, and whether the session has
+    threads of its own.
+    """
 
     intra_op: int = 0
     inter_op: int = 0
     spin: bool = True
     parallel: bool = False
+    per_session: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,8 @@ class SessionEnv:
     Attributes:
         config: the session configuration entries.
         use_arena, use_mem_pattern, use_mem_reuse, deterministic: the `SessionOptions` of these names.
+        execution_order: in which order nodes should run that do not depend on each other: `DEFAULT`, `PRIORITY_BASED` or
+            `MEMORY_EFFICIENT`.
     """
 
     config: Mapping[str, str] = field(default_factory=dict)
@@ -79,6 +84,7 @@ class SessionEnv:
     use_mem_pattern: bool = True
     use_mem_reuse: bool = True
     deterministic: bool = False
+    execution_order: str = "DEFAULT"
     logger: logging.Logger = field(default_factory=lambda: logging.getLogger("ort_core"))
 
 
