@@ -152,6 +152,8 @@ def array_over(
     nbytes = check_size(math.prod(dims) * dtype.itemsize)
     if nbytes and not ptr:
         raise InvalidArgument(f"a tensor of {nbytes} bytes cannot lie at address 0")
+    if not ptr:
+        return np.empty(dims, dtype)
     raw: np.ndarray[Any, Any] = np.asarray(_Exporter(ptr, nbytes, owner, read_only))
     return raw.view(dtype).reshape(dims)
 

@@ -128,7 +128,7 @@ def _is_enum(base: Any) -> bool:
 
 
 def _is_path(base: Any) -> bool:
-    return isinstance(base, type) and issubclass(base, os.PathLike)
+    return typing.get_origin(base) is None and isinstance(base, type) and issubclass(base, os.PathLike)
 
 
 def _convert(field: _Field, value: Any) -> Any:
