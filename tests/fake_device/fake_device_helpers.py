@@ -21,7 +21,7 @@ class StubContext:
         self.stream = stream
         self.bound = bound or {}
         self._donated = donated
-        self._unwanted = unwanted
+        self.wanted = tuple(index not in unwanted for index in range(16))
         self.binding_id = binding_id
         self.cancel_flag = ctypes.c_uint32(0)
         self.config = {}
@@ -30,9 +30,6 @@ class StubContext:
 
     def output(self, index, element, shape):
         return self.bound.get(index) or new(self.runtime, element, shape, self.stream)
-
-    def wants(self, index):
-        return index not in self._unwanted
 
     def donated(self, index):
         return index in self._donated

@@ -6,7 +6,7 @@ import functools
 import logging
 import os
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -71,7 +71,6 @@ class BuiltModel:
     Attributes:
         defaults: the values of overridable initializers, by name.
         assignment: who runs what, for explanations.
-        failures: providers that could not claim or compile, with the exception.
     """
 
     runnable: Runnable
@@ -79,7 +78,6 @@ class BuiltModel:
     interface: ModelInterface
     defaults: dict[str, RuntimeValue]
     assignment: Assignment
-    failures: dict[str, Exception] = field(default_factory=dict)
 
 
 def build(
@@ -125,19 +123,17 @@ def build(
     dump("optimize", model.graph)
     settings = CompileSettings(
         model.opset_imports,
-        level,
-        passes,
         context,
         functools.partial(_run_provider_passes, level, passes, run_passes),
     )
-    compiled, assignment, failures = _assign_and_compile(model, list(providers), fallback, settings, on_failure)
+    compiled, assignment = _assign_and_compile(model, list(providers), fallback, settings, on_failure)
     allocator = allocator_for if env.config.get(USE_ENV_ALLOCATORS) == "1" else runtime_for
     runnable = Runnable(compiled, _plan_constants(compiled, context), allocator)
     dump("plan", runnable.default_plan)
     defaults = {v.name: context.constant(v) for v in model.graph.inputs if v.const is not None}
     for graph in model.graphs():
         release_weights(graph)
-    return BuiltModel(runnable, compiled, interface, defaults, assignment, failures=failures)
+    return BuiltModel(runnable, compiled, interface, defaults, assignment)
 
 
 def _assign_and_compile(
@@ -146,21 +142,20 @@ def _assign_and_compile(
     fallback: Provider | None,
     settings: CompileSettings,
     on_failure: Callable[[Provider, Exception], None],
-) -> tuple[CompiledGraph, Assignment, dict[str, Exception]]:
+) -> tuple[CompiledGraph, Assignment]:
     """Starts again without a provider that fails, until none does."""
     from ort_core.infer.shapes import infer_types
 
-    failures: dict[str, Exception] = {}
     while True:
         assignment = assign(model, active, fallback=fallback, retype=infer_types)
         for name, error in assignment.failures.items():
-            _drop(name, error, active, failures, on_failure)
+            _drop(name, error, active, on_failure)
         if assignment.failures:
             continue
         try:
-            return compile_graph(model.graph, assignment, settings), assignment, failures
+            return compile_graph(model.graph, assignment, settings), assignment
         except CompileFailed as error:
-            _drop(error.provider, error, active, failures, on_failure)
+            _drop(error.provider, error, active, on_failure)
 
 
 def load(source: Any, options: SessionOptions) -> Model:
@@ -239,14 +234,12 @@ def _drop(
     name: str,
     error: Exception,
     active: list[Provider],
-    failures: dict[str, Exception],
     on_failure: Callable[[Provider, Exception], None],
 ) -> None:
     provider = next((p for p in active if p.name == name), None)
     if provider is None:
         raise error
     active.remove(provider)
-    failures[name] = error
     on_failure(provider, error)
 
 

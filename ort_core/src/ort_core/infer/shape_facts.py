@@ -80,10 +80,6 @@ class ShapeFacts:
         known = tuple(e for e in elements if isinstance(e, int))
         return known if len(known) == len(elements) else None
 
-    def is_scalar(self, value: Value | None) -> bool:
-        """Whether the rank is 0."""
-        return self.shape(value) == ()
-
 
 def operand(node: Node, index: int) -> Value | None:
     """Input `index` of a node, or None if it is absent."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -164,15 +163,3 @@ def _unpack_six(raw: np.ndarray) -> np.ndarray:
     codes[:, 2] = packed[:, 1] >> 4 | packed[:, 2] << 4
     codes[:, 3] = packed[:, 2] >> 2
     return codes.reshape(-1) & 0x3F
-
-
-def content_hash(weight: WeightRef) -> str:
-    """SHA-256 of element type, shape and stored bytes: equal hashes mean equal tensors."""
-    digest = hashlib.sha256(f"{int(weight.element)}{weight.shape}".encode())
-    if weight.element is ElementType.STRING:
-        for item in weight.array().reshape(-1):
-            data = item.encode("utf-8", "surrogateescape") if isinstance(item, str) else bytes(item)
-            digest.update(len(data).to_bytes(8, "little") + data)
-    else:
-        digest.update(weight.view())
-    return digest.hexdigest()

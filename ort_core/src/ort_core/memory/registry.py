@@ -32,17 +32,7 @@ def _ask_provider_registry(device: Device) -> DeviceRuntime:
     return runtime_for_device(device)
 
 
-_resolver: Callable[[Device], DeviceRuntime] | None = _ask_provider_registry
-
-
-def set_runtime_resolver(resolver: Callable[[Device], DeviceRuntime] | None) -> None:
-    """Replaces the function that finds the runtime of a device that is not the host; the default asks the plugins.
-
-    It is called each time a runtime is needed, so it keeps what it found; it calls `after_fork` where that is due, and
-    raises InvalidArgument or EPFail for a device that nothing installed drives.
-    """
-    global _resolver  # noqa: PLW0603 - installed once by the provider registry
-    _resolver = resolver
+_resolver: Callable[[Device], DeviceRuntime] = _ask_provider_registry
 
 
 def runtime_for(device: Device) -> DeviceRuntime:
@@ -54,10 +44,6 @@ def runtime_for(device: Device) -> DeviceRuntime:
     """
     if device.type == HOST.type:
         return host_runtime()
-    if _resolver is None:
-        raise InvalidArgument(
-            f"no provider drives {device}: only 'cpu' memory is available here. Install the provider of that device."
-        )
     return _resolver(device)
 
 

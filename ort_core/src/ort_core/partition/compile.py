@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from ort_core.errors import EPFail, ModelLoadCanceled
 from ort_core.ir.graph import Graph, Node, Value
-from ort_core.ir.passes import Level, PassContext
 from ort_core.ir.rewrite import release_weights
 from ort_core.partition.claims import Assignment
 from ort_core.partition.cut import Cut, cut
@@ -59,8 +58,6 @@ class CompileSettings:
     """
 
     opsets: Mapping[str, int]
-    level: Level
-    passes: PassContext
     context: CompileContext
     run_passes: Callable[[Partition, Provider], None]
 

@@ -250,7 +250,7 @@ class Executable(ABC):
 
         Inputs are on the provider's device, in stream order, borrowed and read-only unless `ctx.donated(i)`. Device work may
         still be queued on `ctx.stream` at return. Output i of the list is `ctx.output(i, ...)`, an input, a constant, or a
-        value that the caller may keep, on the provider's device; anything where `ctx.wants(i)` is false.
+        value that the caller may keep, on the provider's device; anything where `ctx.wanted[i]` is false.
         """
 
     def save(self) -> bytes:
@@ -289,9 +289,6 @@ class RunContext(Protocol):
 
     def output(self, index: int, element: ElementType, shape: Sequence[int]) -> RuntimeValue:
         """Where output `index` goes: the bound buffer if one fits, else new memory of the provider's device."""
-
-    def wants(self, index: int) -> bool:
-        """Whether anybody uses output `index`."""
 
     def donated(self, index: int) -> bool:
         """Whether input `index` may be overwritten and its memory given to an output.

@@ -12,6 +12,7 @@ from ort_core.errors import NotImplemented as NotImplementedByReference
 from ort_core.ir.graph import AttributeKind, Node
 from ort_core.ir.schema import operator_schema
 from ort_core.ir.types import TensorType, describe
+from ort_core.providers.names import REFERENCE
 from ort_core.reference_ops.bounds import exceeds
 from ort_core.reference_ops.exact import exact
 from ort_core.reference_ops.onnx_ops import DOMAINS, find_class, make_run
@@ -20,8 +21,6 @@ from ort_core.values import RuntimeValue, type_of
 
 if TYPE_CHECKING:
     from ort_core.providers.spec import CompileContext
-
-PROVIDER = "ReferenceExecutionProvider"
 
 RANDOM = frozenset(
     {
@@ -90,7 +89,7 @@ def bind_kernel(
     reason = supports(node, opsets)
     if reason is not None:
         raise NotImplementedByReference(
-            f"{PROVIDER} has no kernel for {node.where()}: {reason}. Add a provider that implements it."
+            f"{REFERENCE} has no kernel for {node.where()}: {reason}. Add a provider that implements it."
         )
     try:
         run = _make_run(node, opsets, ctx)
@@ -98,7 +97,7 @@ def bind_kernel(
         raise
     except Exception as error:
         raise InvalidGraph(
-            f"{node.where()} cannot be prepared on {PROVIDER}: {error}. Check its attributes: {sorted(node.attributes)}."
+            f"{node.where()} cannot be prepared on {REFERENCE}: {error}. Check its attributes: {sorted(node.attributes)}."
         ) from error
     if len(node.outputs) == 1:
         return _single(node, run)
@@ -172,7 +171,7 @@ def _make_run(node: Node, opsets: Mapping[str, int], ctx: CompileContext | None)
         return spec.bind(node, cast("CompileContext", ctx)).call
     op_class = find_class(node.op_type, node.domain, opsets.get(node.domain, 1))
     if op_class is None:
-        raise NotImplementedByReference(f"{PROVIDER} has no kernel for {node.where()}")
+        raise NotImplementedByReference(f"{REFERENCE} has no kernel for {node.where()}")
     return make_run(node, op_class, opsets)
 
 
@@ -215,7 +214,7 @@ def _several(node: Node, run: Callable[..., Any]) -> Callable[..., tuple[Runtime
 
 def _failure(node: Node, inputs: Sequence[RuntimeValue], error: Exception) -> OrtError:
     shown = ", ".join(_describe(v) for v in inputs)
-    place = f"{node.where()} failed on {PROVIDER} with inputs ({shown})"
+    place = f"{node.where()} failed on {REFERENCE} with inputs ({shown})"
     if isinstance(error, MemoryError):
         return OutOfMemory(f"{place}: {str(error).rstrip('.')}. Make the inputs smaller, or free memory.")
     what = (str(error) if isinstance(error, OrtError) else f"{type(error).__name__}: {error}").rstrip(".")

@@ -178,10 +178,6 @@ class StepContext:
             return np.empty(tuple(shape), element.dtype)
         return self._state.new_tensor(step.device, element, shape)
 
-    def wants(self, index: int) -> bool:
-        """Whether anything uses output `index`."""
-        return self._step.wanted[index]
-
     def donated(self, index: int) -> bool:
         """Whether nothing else will read input `index` or share its memory."""
         return self._step.donatable[index] and is_exclusive(self._arguments, index)

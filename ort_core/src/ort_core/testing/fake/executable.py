@@ -95,7 +95,7 @@ class FakeExecutable(Executable):
         outputs: list[RuntimeValue] = [None] * len(self._outputs)
         for step in self._steps:
             ctx.check()
-            wanted = [index for index in step.results if ctx.wants(index)]
+            wanted = [index for index in step.results if ctx.wanted[index]]
             target = self._launch(ctx, step, values, donated, wanted)
             for index in wanted:
                 outputs[index] = target if index == wanted[0] else self._duplicate(ctx, index, target)
@@ -105,7 +105,7 @@ class FakeExecutable(Executable):
                 values[slot] = None
         for index, slot in enumerate(self._outputs):
             source = values[slot]
-            if (slot < self._n_inputs or slot in self._constants) and source is not None and ctx.wants(index):
+            if (slot < self._n_inputs or slot in self._constants) and source is not None and ctx.wanted[index]:
                 outputs[index] = self._duplicate(ctx, index, source, constant=slot in self._constants)
         return outputs
 
