@@ -10,6 +10,7 @@ from ort_core.compile_context import Context
 from ort_core.errors import ModelLoadCanceled
 from ort_core.ir.graph import Value
 from ort_core.ir.tensors import ArrayWeight
+from ort_core.progress import Progress
 from ort_core.providers.spec import SessionEnv
 
 
@@ -20,12 +21,12 @@ def constant(number):
 
 
 def test_a_constant_is_read_once():
-    context, value = Context(SessionEnv(), ctypes.c_uint32(0)), constant(1)
+    context, value = Context(SessionEnv()), constant(1)
     assert context.constant(value) is context.constant(value)
 
 
 def test_a_weight_that_is_gone_is_not_taken_for_a_new_one():
-    context = Context(SessionEnv(), ctypes.c_uint32(0))
+    context = Context(SessionEnv())
     held = []
     for number in range(2000):
         value = constant(number)
@@ -38,7 +39,7 @@ def test_a_weight_that_is_gone_is_not_taken_for_a_new_one():
 
 def test_cancelled_loading_raises():
     flag = ctypes.c_uint32(0)
-    context = Context(SessionEnv(), flag)
+    context = Context(SessionEnv(), Progress(flag))
     context.check()
     flag.value = 1
     with pytest.raises(ModelLoadCanceled):

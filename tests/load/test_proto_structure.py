@@ -5,7 +5,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from ort_core.errors import InvalidGraph
+from ort_core.errors import InvalidGraph, LimitExceeded
 from ort_core.ir.proto import from_proto
 
 N = helper.make_node
@@ -157,5 +157,5 @@ def test_control_flow_nested_too_deeply_is_refused() -> None:
         graph = graph.node[0].attribute.add(name="then_branch", type=onnx.AttributeProto.GRAPH).g
         graph.node.add(op_type="If", input=["c"], output=[f"t{depth}"])
         graph.output.add(name=f"t{depth}")
-    with pytest.raises(InvalidGraph, match="nested more than 64 deep"):
+    with pytest.raises(LimitExceeded, match="nested more than 48 levels deep"):
         from_proto(proto)

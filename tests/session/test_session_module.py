@@ -168,7 +168,15 @@ SessionOptions.set_ep_context_data_read_func SessionOptions.set_provider_selecti
 SessionOptions.set_provider_selection_policy_delegate
 """
 
-OURS_ONLY = {"__version__", "install_as_onnxruntime", "memory_stats", "trim", "OrtValueVector"}
+OURS_ONLY = {
+    "__version__",
+    "install_as_onnxruntime",
+    "memory_stats",
+    "trim",
+    "OrtValueVector",
+    "Limits",
+    "LoadProgress",
+}
 
 
 def lines(text):

@@ -33,6 +33,7 @@ _EXPORTS = {
         "preload_dlls",
     ),
     "io_binding": ("IOBinding", "OrtValueVector", "SessionIOBinding"),
+    "limits": ("Limits",),
     "log": ("set_default_logger_severity", "set_default_logger_verbosity"),
     "memory.memory_info": (
         "OrtAllocatorType",
@@ -52,6 +53,7 @@ _EXPORTS = {
     "metadata": ("ModelMetadata", "NodeArg"),
     "options": ("RunOptions", "SessionOptions"),
     "ort_value": ("OrtDevice", "OrtSyncStream", "OrtValue", "copy_tensors"),
+    "progress": ("LoadProgress",),
     "providers.registry": ("get_all_providers", "get_available_providers"),
     "random": ("set_seed",),
     "session": ("InferenceSession",),
@@ -82,6 +84,7 @@ if TYPE_CHECKING:
     from ort_core.io_binding import IOBinding as IOBinding
     from ort_core.io_binding import OrtValueVector as OrtValueVector
     from ort_core.io_binding import SessionIOBinding as SessionIOBinding
+    from ort_core.limits import Limits as Limits
     from ort_core.log import set_default_logger_severity as set_default_logger_severity
     from ort_core.log import set_default_logger_verbosity as set_default_logger_verbosity
     from ort_core.memory.memory_info import OrtAllocatorType as OrtAllocatorType
@@ -103,6 +106,7 @@ if TYPE_CHECKING:
     from ort_core.ort_value import OrtSyncStream as OrtSyncStream
     from ort_core.ort_value import OrtValue as OrtValue
     from ort_core.ort_value import copy_tensors as copy_tensors
+    from ort_core.progress import LoadProgress as LoadProgress
     from ort_core.providers.registry import get_all_providers as get_all_providers
     from ort_core.providers.registry import get_available_providers as get_available_providers
     from ort_core.random import set_seed as set_seed

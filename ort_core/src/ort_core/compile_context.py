@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import ctypes
 import weakref
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import numpy as np
 
-from ort_core.errors import ModelLoadCanceled, RuntimeException
+from ort_core.errors import RuntimeException
 from ort_core.ir.graph import Node, SparseWeight, Value
 from ort_core.ir.tensors import WeightRef
 from ort_core.load.weights import WeightBlocks
+from ort_core.progress import UNWATCHED, Progress
 from ort_core.providers.spec import Kernel, SessionEnv
 from ort_core.values import RuntimeValue, SparseValue
 
@@ -22,9 +22,9 @@ T = TypeVar("T")
 class Context:
     """The `CompileContext` of a session."""
 
-    def __init__(self, env: SessionEnv, cancelled: ctypes.c_uint32) -> None:
+    def __init__(self, env: SessionEnv, progress: Progress = UNWATCHED) -> None:
         self.env = env
-        self._cancelled = cancelled
+        self.progress = progress
         # Weights are keyed by identity and kept, so that no later weight can have the number of one that is gone.
         self._weights: dict[int, WeightRef] = {}
         self._arrays: weakref.WeakValueDictionary[int, np.ndarray] = weakref.WeakValueDictionary()
@@ -45,7 +45,9 @@ class Context:
         raise RuntimeException(f"constant '{value.name}' has no data")
 
     def _key(self, weight: WeightRef) -> int:
-        self._weights[id(weight)] = weight
+        if id(weight) not in self._weights:
+            self._weights[id(weight)] = weight
+            self.progress.advance(weight.nbytes)
         return id(weight)
 
     def prepack(self, weight: WeightRef, layout: str, make: Callable[[], T]) -> T:
@@ -62,7 +64,4 @@ class Context:
 
     def check(self) -> None:
         """Raises ModelLoadCanceled when loading is to stop."""
-        if self._cancelled.value:
-            raise ModelLoadCanceled(
-                "loading was cancelled through SessionOptions.set_load_cancellation_flag. Reset the flag to load again."
-            )
+        self.progress.check()

@@ -9,8 +9,11 @@
     |-- NoModel                  nothing to load
     |-- InvalidProtobuf          the bytes are not an ONNX model
     |-- InvalidGraph             the model breaks ONNX's rules
+    |   `-- LimitExceeded        the model breaks a limit of the session
     |-- NotImplemented           no provider has a kernel (also a NotImplementedError)
-    |-- ModelLoaded, ModelLoadCanceled, ModelRequiresCompilation
+    |-- ModelLoaded, ModelRequiresCompilation
+    |-- ModelLoadCanceled        creating a session was stopped
+    |   `-- LoadTimeout          it took too long (also a TimeoutError)
     |-- NotFound                 a named thing does not exist (also a KeyError)
     |-- EngineError, EPFail      an execution provider failed
     |   `-- DeviceReset
@@ -54,6 +57,10 @@ class InvalidGraph(OrtError):
     """The model parses but breaks ONNX's rules."""
 
 
+class LimitExceeded(InvalidGraph):
+    """The model is larger or uses other operators than `SessionOptions.limits` allows."""
+
+
 class NotImplemented(OrtError, NotImplementedError):  # noqa: A001 - onnxruntime's name
     """No execution provider implements a node."""
 
@@ -68,6 +75,10 @@ class ModelLoaded(OrtError):
 
 class ModelLoadCanceled(OrtError):
     """Loading was cancelled through `SessionOptions.set_load_cancellation_flag`."""
+
+
+class LoadTimeout(ModelLoadCanceled, TimeoutError):
+    """Creating a session took longer than `SessionOptions.limits` allows."""
 
 
 class ModelRequiresCompilation(OrtError):

@@ -2,25 +2,43 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
+from ort_core.build import build, session_env
 from ort_core.errors import Fail, InvalidArgument
-from ort_core.options import RunOptions
-from ort_core.providers.selection import Selection, close_quietly
+from ort_core.feeds import FeedChecker
+from ort_core.options import RunOptions, SessionOptions
+from ort_core.providers import registry
+from ort_core.providers.names import REFERENCE
+from ort_core.providers.selection import Selection, close_quietly, create_providers, resolve_providers
 from ort_core.run.runnable import ResultRequest, RunSettings
 
 if TYPE_CHECKING:
     from ort_core.build import BuiltModel
-    from ort_core.feeds import FeedChecker
-    from ort_core.providers.spec import Provider
+    from ort_core.ir.graph import Model
+    from ort_core.providers.spec import Provider, SessionEnv
     from ort_core.run.profiler import Profiler
     from ort_core.run.runnable import Runnable
     from ort_core.values import RuntimeValue
 
 Requests: TypeAlias = tuple[ResultRequest, ...]
+
+
+class Creation(NamedTuple):
+    """How a session creates its model, each time it does.
+
+    Attributes:
+        disabled_passes: names of graph passes not to run.
+        on_provider_error: `warn` goes on without a provider that fails, `raise` raises.
+    """
+
+    disabled_passes: frozenset[str]
+    on_provider_error: Literal["warn", "raise"]
+    logger: logging.Logger
 
 
 class LiveModel:
@@ -125,6 +143,91 @@ class LiveModel:
         self._closing = True
         if not self._running:
             self._release()
+
+
+def open_model(
+    source: Any,
+    options: SessionOptions,
+    providers: Sequence[str | tuple[str, Mapping[str, Any]]] | None,
+    provider_options: Sequence[Mapping[str, Any]] | None,
+    creation: Creation,
+    *,
+    expose: Callable[[Model], None] | None = None,
+) -> LiveModel:
+    """Chooses providers, creates them and builds the model for them.
+
+    Args:
+        expose: may add outputs to the model as it was loaded.
+    """
+    config = options.config
+    selection = resolve_providers(providers, provider_options, config, on_provider_error=creation.on_provider_error)
+    env = session_env(options, creation.logger, config)
+    created = create_providers(selection, env)
+    opened = list(created)
+
+    def on_failure(provider: Provider, error: Exception) -> None:
+        if creation.on_provider_error == "raise":
+            raise error
+        selection.status[provider.name] = str(error)
+        created.remove(provider)
+        creation.logger.warning("%s; the session goes on without it", error)
+
+    try:
+        fallback = None
+        if selection.reference_fallback and all(p.name != REFERENCE for p in created):
+            fallback = _reference(env)
+            opened.append(fallback)
+        built = build(
+            source,
+            options,
+            created,
+            fallback,
+            env,
+            disabled_passes=creation.disabled_passes,
+            on_failure=on_failure,
+            expose=expose,
+        )
+        feeds = _feed_checker(built, strict=config.get("session.strict_shapes") == "1", logger=creation.logger)
+    except BaseException:
+        for provider in reversed(opened):
+            close_quietly(provider)
+        raise
+    if fallback is not None and not created:
+        created.append(fallback)
+        selection.status[fallback.name] = "ok"
+    return LiveModel(built, selection, created, opened, feeds)
+
+
+def warn_of_fallback(model: LiveModel, logger: logging.Logger) -> None:
+    """Warns once of the nodes that run on the reference provider though nobody listed it."""
+    active = {p.name for p in model.providers}
+    claims = model.built.assignment.claims
+    nodes = [n for n, (owner, _) in claims.items() if owner.name == REFERENCE and REFERENCE not in active]
+    if nodes:
+        kinds = sorted({n.label for n in nodes})
+        logger.warning(
+            "%d nodes run on %s, which is slow, because no listed provider takes them: %s%s. session.explain() says why.",
+            len(nodes),
+            REFERENCE,
+            ", ".join(kinds[:8]),
+            ", ..." if len(kinds) > 8 else "",
+        )
+
+
+def _reference(env: SessionEnv) -> Provider:
+    plugin = registry.plugin(REFERENCE)
+    return plugin.create(plugin.options(), env)
+
+
+def _feed_checker(built: BuiltModel, *, strict: bool, logger: logging.Logger) -> FeedChecker:
+    return FeedChecker(
+        [(i.name, i.type) for i in built.interface.inputs],
+        [(i.name, i.type) for i in built.interface.overridable],
+        built.defaults,
+        [v.name for v in built.compiled.graph.inputs],
+        strict=strict,
+        logger=logger,
+    )
 
 
 def run_settings(run_options: RunOptions | None, profiler: Profiler | None, binding_id: int | None) -> RunSettings:

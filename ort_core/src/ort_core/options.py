@@ -5,16 +5,18 @@ from __future__ import annotations
 import copy
 import ctypes
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ort_core.enums import ExecutionMode, ExecutionOrder, GraphOptimizationLevel
 from ort_core.errors import InvalidArgument
 from ort_core.errors import NotImplemented as NotImplementedHere
+from ort_core.limits import Limits
 from ort_core.settings import OptionsBase, Setting, as_bool, as_size
 
 if TYPE_CHECKING:
     from ort_core.ort_value import OrtValue
+    from ort_core.progress import LoadProgress
 
 
 def _not_negative(value: int) -> bool:
@@ -56,6 +58,33 @@ class SessionOptions(OptionsBase):
         self._external_files: dict[str, memoryview] = {}
         self._providers: list[tuple[str, dict[str, str]]] = []
         self._load_cancelled = ctypes.c_uint32(0)
+        self._limits = Limits()
+        self._load_progress: Callable[[LoadProgress], object] | None = None
+
+    @property
+    def limits(self) -> Limits:
+        """What a model may be and use: operators, time, memory, sizes."""
+        return self._limits
+
+    @limits.setter
+    def limits(self, value: Limits) -> None:
+        if not isinstance(value, Limits):
+            raise TypeError(f"limits takes an ort_core.Limits, got {type(value).__name__}")
+        self._limits = value
+
+    @property
+    def load_progress(self) -> Callable[[LoadProgress], object] | None:
+        """A function that is told how far the creation of a session is, now and then, in the thread that creates it.
+
+        What it raises ends the creation. It is not pickled.
+        """
+        return self._load_progress
+
+    @load_progress.setter
+    def load_progress(self, value: Callable[[LoadProgress], object] | None) -> None:
+        if value is not None and not callable(value):
+            raise TypeError(f"load_progress takes a function or None, got {type(value).__name__}")
+        self._load_progress = value
 
     def add_session_config_entry(self, key: str, value: str) -> None:
         """Sets a configuration entry, such as `session.disable_reference_fallback` to `1`."""
@@ -183,6 +212,7 @@ class SessionOptions(OptionsBase):
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(self.__dict__)
+        state["_load_progress"] = None
         state["_load_cancelled"] = self._load_cancelled.value
         state["_external_files"] = {k: bytes(v) for k, v in self._external_files.items()}
         return state

@@ -10,20 +10,17 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from ort_core.build import BuiltModel, build, session_env
+from ort_core.capture import CaptureModel, checked_names
 from ort_core.convert import to_python
 from ort_core.errors import EPFail, Fail, InvalidArgument
-from ort_core.feeds import FeedChecker
 from ort_core.io_binding import IOBinding, OutputRequest
-from ort_core.live import LiveModel, Requests, run_settings
+from ort_core.live import Creation, LiveModel, Requests, open_model, run_settings, warn_of_fallback
 from ort_core.log import session_logger
 from ort_core.model_source import ModelSource, check_digest
 from ort_core.options import RunOptions, SessionOptions
 from ort_core.ort_value import OrtValue
-from ort_core.providers import hooks, registry
+from ort_core.providers import hooks
 from ort_core.providers.names import REFERENCE
-from ort_core.providers.selection import close_quietly, create_providers, resolve_providers
-from ort_core.providers.spec import Provider, SessionEnv
 from ort_core.run.profiler import Profiler
 from ort_core.run.runnable import DEFAULT_SETTINGS, ResultRequest, RunSettings
 from ort_core.session_async import Callback, run_awaited, run_in_thread
@@ -34,6 +31,7 @@ from ort_core.settings import as_flag
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from ort_core.ir.graph import Model
     from ort_core.ir.types import ValueType
     from ort_core.values import RuntimeValue
 
@@ -82,6 +80,8 @@ class InferenceSession(SessionInfo, NativeMethods):
         as_flag("read_config_from_model", read_config_from_model)
         self._on_provider_error: Literal["warn", "raise"] = on_provider_error
         self._logger = session_logger(self._options.logid, self._options.log_severity_level)
+        self._creation = Creation(self._disabled_optimizers, on_provider_error, self._logger)
+        self._captures = CaptureModel()
         self._lock = threading.RLock()
         self._profiler: Profiler | None = None
         self._profiling_start_ns = 0
@@ -103,62 +103,24 @@ class InferenceSession(SessionInfo, NativeMethods):
         providers: Sequence[str | tuple[str, Mapping[str, Any]]] | None,
         provider_options: Sequence[Mapping[str, Any]] | None,
     ) -> None:
-        config = self._options.config
-        selection = resolve_providers(providers, provider_options, config, on_provider_error=self._on_provider_error)
-        env = session_env(self._options, self._logger, config)
         started = self._profiler.now() if self._profiler else 0
-        created = create_providers(selection, env)
-        opened = list(created)
-
-        def on_failure(provider: Provider, error: Exception) -> None:
-            if self._on_provider_error == "raise":
-                raise error
-            selection.status[provider.name] = str(error)
-            created.remove(provider)
-            self._logger.warning("%s; the session goes on without it", error)
-
-        try:
-            fallback = None
-            if selection.reference_fallback and all(p.name != REFERENCE for p in created):
-                fallback = _reference(env)
-                opened.append(fallback)
-            built = build(
-                source,
-                self._options,
-                created,
-                fallback,
-                env,
-                disabled_passes=self._disabled_optimizers,
-                on_failure=on_failure,
-            )
-            feeds = _feed_checker(built, strict=config.get("session.strict_shapes") == "1", logger=self._logger)
-        except BaseException:
-            for provider in reversed(opened):
-                close_quietly(provider)
-            raise
+        model = open_model(source, self._options, providers, provider_options, self._creation)
         if self._profiler:
             self._profiler.add("session_initialization", "Session", started)
-        self._interface = built.interface
-        self._selection = selection
-        if fallback is not None and created:
-            self._warn_of_fallback(built, fallback)
-        elif fallback is not None:
-            created.append(fallback)
-            selection.status[fallback.name] = "ok"
-        self._active = [p.name for p in created]
-        self._model = LiveModel(built, selection, created, opened, feeds)
+        self._interface = model.built.interface
+        self._selection = model.selection
+        self._active = [p.name for p in model.providers]
+        warn_of_fallback(model, self._logger)
+        self._captures.close()
+        self._model = model
 
-    def _warn_of_fallback(self, built: BuiltModel, fallback: Provider) -> None:
-        nodes = [n for n, (owner, _) in built.assignment.claims.items() if owner is fallback]
-        if nodes:
-            kinds = sorted({n.label for n in nodes})
-            self._logger.warning(
-                "%d nodes run on %s, which is slow, because no listed provider takes them: %s%s. session.explain() says why.",
-                len(nodes),
-                fallback.name,
-                ", ".join(kinds[:8]),
-                ", ..." if len(kinds) > 8 else "",
-            )
+    def _open_for_capture(self, expose: Callable[[Model], None]) -> LiveModel:
+        options = self._options.copy()
+        options.optimized_model_filepath = ""
+        return open_model(self._source.again(), options, self._active_providers(), None, self._creation, expose=expose)
+
+    def _active_providers(self) -> list[tuple[str, dict[str, str]]]:
+        return [(name, self._provider_settings(name)) for name in self._active]
 
     # -- running
 
@@ -167,15 +129,21 @@ class InferenceSession(SessionInfo, NativeMethods):
         output_names: Sequence[str] | None,
         input_feed: Mapping[str, Any],
         run_options: RunOptions | None = None,
-    ) -> list[Any]:
+        *,
+        capture: Sequence[str] | None = None,
+    ) -> Any:
         """Computes outputs.
 
         Args:
             output_names: which; None or empty for all.
             input_feed: an array, `OrtValue`, list or anything with `__dlpack__` or `__array__` for each input, by name.
+            capture: names of values inside the main graph, as the model file has them, or patterns such as `encoder/*`. The
+                first run that asks for a set of them creates the model a second time with these as further outputs;
+                that may change which nodes are fused.
 
         Returns:
-            numpy arrays, lists (sequences), dictionaries (maps), `SparseTensor`s or None (empty optionals).
+            A list of numpy arrays, lists (sequences), dictionaries (maps), `SparseTensor`s or None (empty optionals); with
+            `capture` a pair of that list and a dictionary of the captured values by name.
 
         Raises:
             InvalidArgument: an input is missing, unknown, or of a wrong type or shape; an output is unknown.
@@ -183,6 +151,8 @@ class InferenceSession(SessionInfo, NativeMethods):
             RuntimeException: a node failed.
             Fail: the run was terminated, or the session is closed.
         """
+        if capture is not None:
+            return self._run_captured(output_names, input_feed, run_options, checked_names(capture))
         model = self._live()
         if model.fast_run is not None and run_options is None and self._profiler is None and not hooks.run_observers():
             answer: list[Any] = model.run_fast(input_feed, output_names or None)
@@ -191,6 +161,23 @@ class InferenceSession(SessionInfo, NativeMethods):
         requests = None if output_names is None else model.requests_for(output_names)
         results = self._guarded(model, model.feeds.collect(input_feed), requests, run_options)
         return [v if v.__class__ is np.ndarray else to_python(v) for v in results]
+
+    def _run_captured(
+        self,
+        output_names: Sequence[str] | None,
+        input_feed: Mapping[str, Any],
+        run_options: RunOptions | None,
+        capture: tuple[str, ...],
+    ) -> tuple[list[Any], dict[str, Any]]:
+        self._live()
+        with self._lock:
+            model, captured = self._captures.model(capture, self._open_for_capture)
+        names = list(output_names or ()) or [o.name for o in self._interface.outputs]
+        requests = model.requests_for([*names, *captured])
+        settings = run_settings(run_options, self._profiler, None)
+        results = model.run(model.feeds.collect(input_feed), requests, settings)
+        values = [to_python(v) for v in results]
+        return values[: len(names)], dict(zip(captured, values[len(names) :], strict=True))
 
     def run_with_ort_values(
         self,
@@ -391,6 +378,7 @@ class InferenceSession(SessionInfo, NativeMethods):
         """
         with self._lock:
             model, self._model = self._model, None
+            self._captures.close()
         if model is None:
             return
         if self._profiler is not None:
@@ -421,7 +409,7 @@ class InferenceSession(SessionInfo, NativeMethods):
             source,
             digest,
             self._options,
-            [(n, self._provider_settings(n)) for n in self._active],
+            self._active_providers(),
             settings,
         )
 
@@ -430,22 +418,6 @@ class InferenceSession(SessionInfo, NativeMethods):
         if model is None:
             raise Fail("the session is closed. Create a new InferenceSession.")
         return model
-
-
-def _reference(env: SessionEnv) -> Provider:
-    plugin = registry.plugin(REFERENCE)
-    return plugin.create(plugin.options(), env)
-
-
-def _feed_checker(built: BuiltModel, *, strict: bool, logger: Any) -> FeedChecker:
-    return FeedChecker(
-        [(i.name, i.type) for i in built.interface.inputs],
-        [(i.name, i.type) for i in built.interface.overridable],
-        built.defaults,
-        [v.name for v in built.compiled.graph.inputs],
-        strict=strict,
-        logger=logger,
-    )
 
 
 def _restore(

@@ -10,10 +10,10 @@ from ort_core.metadata import ModelMetadata, NodeArg
 from ort_core.providers.options import format_options
 
 if TYPE_CHECKING:
-    from ort_core.build import ModelInterface
     from ort_core.explain.report import PlacementReport
     from ort_core.live import LiveModel
     from ort_core.options import SessionOptions
+    from ort_core.prepare import ModelInterface
     from ort_core.providers.selection import Selection
 
 
@@ -67,7 +67,7 @@ class SessionInfo:
 
     def explain(self) -> PlacementReport:
         """Where each node runs and why other providers declined it: `print` it, or ask it for JSON."""
-        from ort_core.explain.report import placement_report
+        from ort_core.explain.collect import placement_report
 
         return placement_report(self._live().built, self.get_providers(), self.provider_status)
 

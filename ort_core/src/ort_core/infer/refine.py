@@ -15,6 +15,7 @@ from ort_core.infer.terms import DIMENSION, Symbol, Term
 from ort_core.ir.graph import Graph, Model, Node, Value
 from ort_core.ir.shapes import Dim
 from ort_core.ir.types import TensorType, ValueType
+from ort_core.progress import UNWATCHED, Progress
 
 MADE_UP = "unk__"
 """How the names of unknown sizes begin that come from no model; within one inference equal names are equal sizes."""
@@ -32,7 +33,9 @@ def is_vague(type_: ValueType | None) -> bool:
     return type_.shape is None or any(d is None or is_made_up(d) for d in type_.shape)
 
 
-def refine_shapes(model: Model, found: dict[Value, ValueType]) -> dict[Value, ValueType]:
+def refine_shapes(
+    model: Model, found: dict[Value, ValueType], progress: Progress = UNWATCHED
+) -> dict[Value, ValueType]:
     """Improves the types in `found`, which `Value.type` already has.
 
     Returns:
@@ -47,6 +50,7 @@ def refine_shapes(model: Model, found: dict[Value, ValueType]) -> dict[Value, Va
             continue
         facts = ShapeFacts(graph)
         for value in values:
+            progress.advance()
             type_ = value.type
             if not isinstance(type_, TensorType) or not is_vague(type_):
                 continue

@@ -1,4 +1,4 @@
-"""Type inference of the operators for which that of `onnx.shape_inference` is unsafe.
+"""Type inference of the operators for which that of `onnx.shape_inference` is unsafe or refuses types that the schema allows.
 
 Expand there takes time and memory in proportion to the declared length of its shape input, LayerNormalization reads out of
 bounds when its axis is outside the rank (onnx 1.23.2).
@@ -92,8 +92,39 @@ def infer_layer_normalization(node: Node, types: Sequence[ValueType | None]) -> 
     return [data, *[TensorType(stash, (*shape[:kept], *(1,) * (len(shape) - kept)))] * 2]
 
 
+def infer_mean_variance_normalization(node: Node, types: Sequence[ValueType | None]) -> Sequence[ValueType | None]:
+    """Y is like X.
+
+    Raises:
+        InvalidGraph: X is no float tensor.
+    """
+    _check_float(node, "X", types[0])
+    return [types[0]]
+
+
+def infer_rms_normalization(node: Node, types: Sequence[ValueType | None]) -> Sequence[ValueType | None]:
+    """Y has the shape of X and the element type of the scale.
+
+    Raises:
+        InvalidGraph: an input is no float tensor.
+    """
+    data, scale = types
+    _check_float(node, "X", data)
+    _check_float(node, "scale", scale)
+    if not isinstance(scale, TensorType):
+        return [None]
+    return [TensorType(scale.element, data.shape if isinstance(data, TensorType) else None)]
+
+
+def _check_float(node: Node, name: str, type_: ValueType | None) -> None:
+    if type_ is not None and (not isinstance(type_, TensorType) or type_.element not in _FLOATS):
+        raise InvalidGraph(f"{node.where()}: its input '{name}' does not take {type_}. Insert a Cast to float.")
+
+
 REPLACEMENTS: Mapping[tuple[str, str], InferenceFunction] = {
     ("", "Expand"): infer_expand,
     ("", "LayerNormalization"): infer_layer_normalization,
+    ("", "MeanVarianceNormalization"): infer_mean_variance_normalization,
+    ("", "RMSNormalization"): infer_rms_normalization,
 }
 """Inference functions in place of ONNX's own."""

@@ -17,13 +17,20 @@ from ort_core.infer.skeleton import Skeleton, without_shapes
 from ort_core.ir.graph import Graph, Model, Node, Value
 from ort_core.ir.shapes import compatible, merge_shapes
 from ort_core.ir.types import TensorType, ValueType, describe
+from ort_core.progress import UNWATCHED, Progress
 
 logger = logging.getLogger("ort_core.infer")
 
 _MAX_ROUNDS = 3
 
 
-def infer_types(model: Model, custom: CustomInference | None = None, *, declared: bool | None = None) -> bool:
+def infer_types(
+    model: Model,
+    custom: CustomInference | None = None,
+    *,
+    declared: bool | None = None,
+    progress: Progress = UNWATCHED,
+) -> bool:
     """Infers the types of all values of the main graph and its subgraphs, by `onnx.shape_inference` and shape arithmetic.
 
     Sizes that the file declares for node outputs are not kept unless inference confirms them, since nothing checks them
@@ -62,7 +69,7 @@ def infer_types(model: Model, custom: CustomInference | None = None, *, declared
             keep = node is not None and is_custom(node) and not is_onnx_operator(node.op_type, node.domain)
             value.type = _unconfirmed(type_) if keep else None
     try:
-        found = _infer(model, is_custom, {**REPLACEMENTS, **(custom or {})}, before, check=declared)
+        found = _infer(model, is_custom, {**REPLACEMENTS, **(custom or {})}, before, progress, check=declared)
     except BaseException:
         for value, type_ in before.items():
             value.type = type_
@@ -110,18 +117,21 @@ def _infer(
     is_custom: Callable[[Node], bool],
     custom: CustomInference,
     before: Mapping[Value, ValueType | None],
+    progress: Progress,
     *,
     check: bool,
 ) -> dict[Value, ValueType]:
     """Alternates ONNX's inference and shape arithmetic, so that each can go on from what the other found."""
     skeleton = Skeleton(model, is_custom)
     for _ in range(_MAX_ROUNDS):
+        progress.check()
         found = _run(model, skeleton, is_custom, custom, check=check)
         for value in before:
             value.type = more_precise(found.get(value), value.type)
             if value.type is not None:
                 found[value] = value.type
-        gained = refine_shapes(model, found)
+        progress.check()
+        gained = refine_shapes(model, found, progress)
         if not gained:
             break
         skeleton.hint(gained)

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ort_core.ir.graph import Graph, Node
+from ort_core.progress import UNWATCHED, Progress
 
 
 class Level(enum.IntEnum):
@@ -30,12 +31,14 @@ class PassContext:
         evaluate: computes a node on constant inputs (None for absent ones), or returns None when it cannot.
         max_fold_bytes: no constant larger than this is made by folding, except by moving an existing one.
         opsets: domain to version, after normalisation.
+        progress: whom a pass that takes long tells of the nodes it has done, so that loading can be stopped.
         memo: what passes keep for each other; cleared before and after a run.
     """
 
     evaluate: Callable[[Node, Sequence[np.ndarray | None]], Sequence[np.ndarray] | None]
     max_fold_bytes: int = 1 << 20
     opsets: Mapping[str, int] = field(default_factory=dict)
+    progress: Progress = field(default=UNWATCHED, compare=False, repr=False)
     memo: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
 

@@ -19,6 +19,8 @@ from ort_core.ir.proto_tensors import (
 from ort_core.ir.proto_types import type_from_proto, type_to_proto
 from ort_core.ir.proto_writer import Writer
 from ort_core.ir.tensors import WeightRef
+from ort_core.limits import Limits
+from ort_core.progress import UNWATCHED, Progress
 
 if TYPE_CHECKING:
     import onnx
@@ -37,7 +39,12 @@ __all__ = [
 
 
 def from_proto(
-    proto: onnx.ModelProto, weights: Sequence[WeightRef] = (), *, external: ExternalResolver | None = None
+    proto: onnx.ModelProto,
+    weights: Sequence[WeightRef] = (),
+    *,
+    external: ExternalResolver | None = None,
+    limits: Limits | None = None,
+    progress: Progress = UNWATCHED,
 ) -> Model:
     """The IR of a model.
 
@@ -49,12 +56,14 @@ def from_proto(
         proto: a model, or a skeleton whose large tensors are EXTERNAL with the `external_data` key `ort_core.weight`.
         weights: what those keys index.
         external: finds the data of other EXTERNAL tensors; without it they are refused.
+        limits: caps on nodes and nesting; the defaults of `Limits` if None.
 
     Raises:
+        LimitExceeded: the model is not within `limits`.
         InvalidGraph: a name is dangling or defined twice, nodes form a cycle, an output is never produced, opset
             imports contradict each other or lack a domain, or a tensor's data does not fit its type.
     """
-    return read_model(proto, weights, external)
+    return read_model(proto, weights, external, limits or Limits(), progress)
 
 
 def to_proto(model: Model, *, stripped: bool = False, store: TensorStore | None = None) -> onnx.ModelProto:
@@ -93,5 +102,5 @@ def attribute_from_proto(
     """
     import onnx
 
-    reader = Reader(weights, int(onnx.IR_VERSION), {})
+    reader = Reader(weights, int(onnx.IR_VERSION), {}, None, Limits(), UNWATCHED)
     return reader.attribute(proto, "a detached attribute", Scope(Graph(), dict(imports or {})))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ort_core.errors import InvalidGraph
@@ -23,6 +23,8 @@ from ort_core.ir.rewrite import merge_type
 from ort_core.ir.shapes import compatible
 from ort_core.ir.tensors import WeightRef
 from ort_core.ir.types import TensorType, ValueType, describe
+from ort_core.limits import Limits
+from ort_core.progress import Progress
 
 if TYPE_CHECKING:
     import onnx
@@ -30,7 +32,6 @@ if TYPE_CHECKING:
 KEPT = "ort_core.proto."
 """Prefix of metadata keys that carry protobuf details for which the IR has no field."""
 
-_MAX_NESTING = 64
 _VALUE_FIELDS = {
     1: "f",
     2: "i",
@@ -60,6 +61,8 @@ class Reader:
         ir_version: of the model; below 4 every initializer is a constant.
         fallback_imports: versions of domains that nothing imports, by domain.
         external: finds the data of other EXTERNAL tensors.
+        limits: caps on nodes and nesting.
+        progress: told of the nodes that are done.
     """
 
     def __init__(
@@ -67,12 +70,17 @@ class Reader:
         weights: Sequence[WeightRef],
         ir_version: int,
         fallback_imports: dict[str, int],
-        external: ExternalResolver | None = None,
+        external: ExternalResolver | None,
+        limits: Limits,
+        progress: Progress,
     ) -> None:
         self.weights = weights
         self.external = external
         self.ir_version = ir_version
         self.fallback_imports = fallback_imports
+        self.limits = limits
+        self.progress = progress
+        self.nodes = 0
 
     def graph(
         self, proto: onnx.GraphProto, imports: dict[str, int], outer: Scope | None = None, title: str = ""
@@ -87,8 +95,7 @@ class Reader:
         graph.metadata = read_entries(proto.metadata_props)
         graph.annotations = tuple(proto.quantization_annotation)
         scope = Scope(graph, imports, outer, title or f"graph '{proto.name}'")
-        if scope.depth > _MAX_NESTING:
-            raise InvalidGraph(f"{scope.title} is nested more than {_MAX_NESTING} deep. Flatten the control flow.")
+        self.limits.check_nesting(scope.depth, scope.title)
         self._interface(proto, scope)
         self._nodes(proto.node, scope)
         infos = {info.name: info for info in proto.value_info}
@@ -148,11 +155,14 @@ class Reader:
             _keep_tensor_details(value, source)
             graph.add_initializer(value)
 
-    def _nodes(self, protos: Iterable[onnx.NodeProto], scope: Scope) -> None:
+    def _nodes(self, protos: Sequence[onnx.NodeProto], scope: Scope) -> None:
+        self.nodes += len(protos)
+        self.limits.check_nodes(self.nodes, scope.title)
         outputs = [[scope.define(n, NodeTitle(p)) if n else None for n in p.output] for p in protos]
         if scope.outer is not None:
             refuse_ambiguous_names(protos, scope)
         for proto, values in zip(protos, outputs, strict=True):
+            self.progress.advance()
             scope.graph.add(self.node(proto, scope, values))
 
     def node(self, proto: onnx.NodeProto, scope: Scope, outputs: Sequence[Value | None]) -> Node:
@@ -294,12 +304,18 @@ class Reader:
         )
 
 
-def read_model(proto: onnx.ModelProto, weights: Sequence[WeightRef], external: ExternalResolver | None = None) -> Model:
+def read_model(
+    proto: onnx.ModelProto,
+    weights: Sequence[WeightRef],
+    external: ExternalResolver | None,
+    limits: Limits,
+    progress: Progress,
+) -> Model:
     """See `ort_core.ir.proto.from_proto`."""
     imports = read_imports(proto.opset_import, "the model")
     original = dict(imports)
     fallback = fallback_imports()
-    reader = Reader(weights, proto.ir_version, fallback, external)
+    reader = Reader(weights, proto.ir_version, fallback, external, limits, progress)
     for domain in {normal_domain(checked_name(f.domain, "a function's domain")) for f in proto.functions}:
         fallback.setdefault(domain, 1)
     functions: dict[tuple[str, str, str], Function] = {}

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from onnx.defs import OpSchema
 
+CONTROL_FLOW = frozenset({"If", "Loop", "Scan"})
+"""Operators of the ONNX domain with bodies: the core runs them unless a provider takes them whole."""
+
 
 @functools.cache
 def operator_schema(op_type: str, domain: str, opset: int) -> OpSchema | None:

@@ -97,6 +97,21 @@ class ExternalData:
         weight = StoredWeight(source, offset, element, shape)
         return ArrayWeight(weight.array(), element) if expected <= STRIP_BYTES else weight
 
+    def open(self, location: str, where: str) -> ByteSource:
+        """The file or buffer of a location, opened at most once; `where` names who asks, in messages.
+
+        Raises:
+            InvalidArgument: the location may not be read.
+            NoSuchFile: the file does not exist.
+            Fail: it is no regular file.
+        """
+        return self._source(_checked_location(location, where), where)
+
+    @property
+    def sources(self) -> Mapping[str, ByteSource]:
+        """What was opened so far, by location."""
+        return self._sources
+
     def unused_initializers(self) -> list[str]:
         """The names among `initializers` that no external tensor has."""
         return sorted(self._initializers.keys() - self._used)

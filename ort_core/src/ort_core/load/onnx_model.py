@@ -9,18 +9,23 @@ from typing import TYPE_CHECKING, Any
 from ort_core.errors import Fail, InvalidArgument, InvalidGraph, InvalidProtobuf
 from ort_core.ir.graph import Model
 from ort_core.ir.proto import from_proto
-from ort_core.ir.proto_tensors import checked_dims, storage_count, storage_field
+from ort_core.ir.proto_tensors import ExternalResolver, checked_dims, storage_count, storage_field
 from ort_core.ir.proto_types import element_from_code
 from ort_core.ir.tensors import WeightRef, packed_size_bytes
+from ort_core.limits import Limits
 from ort_core.load.external_data import ExternalData
 from ort_core.load.formats import refuse_other_format
 from ort_core.load.source import BufferSource, ByteSource, FileSource
 from ort_core.load.weights import StoredWeight, VarintWeight
 from ort_core.load.wire import Span, walk
+from ort_core.progress import UNWATCHED, Progress
 
 if TYPE_CHECKING:
     import numpy as np
     import onnx
+
+GIVEN_AS_BYTES = "the model (given as bytes)"
+"""What messages call the source of such a model."""
 
 
 def load_model(
@@ -29,6 +34,9 @@ def load_model(
     external_root: str | os.PathLike[str] | None = None,
     external_files: Mapping[str, Any] | None = None,
     external_initializers: Mapping[str, np.ndarray] | None = None,
+    limits: Limits | None = None,
+    progress: Progress = UNWATCHED,
+    external: ExternalResolver | None = None,
 ) -> Model:
     """Loads a model as the file declares it; its opsets stay as they are.
 
@@ -39,28 +47,33 @@ def load_model(
         external_root: the folder of external data, in place of the model's own folder.
         external_files: buffers that stand for external data files, by location.
         external_initializers: the contents of initializers that are external data, by name, in place of their files.
+        limits: caps on nodes and nesting; the defaults of `Limits` if None.
+        external: finds the data of external tensors, in place of all that.
 
     Raises:
         NoSuchFile: the model or a data file does not exist.
         InvalidProtobuf: the bytes are not an ONNX model.
         InvalidGraph: the model breaks ONNX's rules.
+        LimitExceeded: it has more nodes or is nested deeper than `limits` allow.
         InvalidArgument: an external data location is not allowed, or an argument is of the wrong type.
         NotImplemented: the file is in onnxruntime's `.ort` format.
         Fail: a file cannot be read, or is of a newer IR version than the installed onnx.
     """
     proto: onnx.ModelProto
+    limits = limits or Limits()
+    data: ByteSource | None = None
     if isinstance(source, str | os.PathLike):
         path = os.fspath(source)
         if not isinstance(path, str):
             path = os.fsdecode(path)
-        data: ByteSource = FileSource(path)
+        data = FileSource(path)
         refuse_other_format(_head(data), data.size, f"'{path}'", path)
-        proto, weights = _read(data)
+        proto, weights = _read(data, limits, progress)
         name, model_path = f"'{path}'", path
     elif isinstance(source, bytes | bytearray | memoryview):
-        data = BufferSource(source, "the model (given as bytes)")
-        refuse_other_format(_head(data), data.size, "the model (given as bytes)")
-        proto, weights = _read(data)
+        data = BufferSource(source, GIVEN_AS_BYTES)
+        refuse_other_format(_head(data), data.size, data.name)
+        proto, weights = _read(data, limits, progress)
         name, model_path = "the model", ""
     elif type(source).__name__ == "ModelProto":
         proto, weights, name, model_path = source, [], "the model", ""
@@ -70,9 +83,11 @@ def load_model(
             "onnx.ModelProto."
         )
     _check_versions(proto, name)
-    external = ExternalData(model_path or None, external_root, external_files, external_initializers)
-    model = from_proto(proto, weights, external=external.weight)
-    if unknown := external.unused_initializers():
+    files = ExternalData(model_path or None, external_root, external_files, external_initializers)
+    progress.begin("load")
+    model = from_proto(proto, weights, external=external or files.weight, limits=limits, progress=progress)
+    model.sources = ({} if data is None else {"": data}) | dict(files.sources)
+    if unknown := files.unused_initializers():
         raise InvalidArgument(
             f"SessionOptions.add_external_initializers names '{unknown[0]}', which is no external initializer of {name}. Those "
             f"that were replaced: {', '.join(sorted({*(external_initializers or ())} - {*unknown})) or 'none'}. Use "
@@ -85,11 +100,11 @@ def _head(source: ByteSource) -> bytes:
     return bytes(source.view(0, min(source.size, 512)))
 
 
-def _read(source: ByteSource) -> tuple[onnx.ModelProto, Sequence[WeightRef]]:
+def _read(source: ByteSource, limits: Limits, progress: Progress) -> tuple[onnx.ModelProto, Sequence[WeightRef]]:
     import onnx
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
-    skeleton, spans = walk(source)
+    skeleton, spans = walk(source, limits, progress)
     try:
         proto = onnx.ModelProto.FromString(skeleton)
     except DecodeError as error:

@@ -9,6 +9,7 @@ from ort_core.load.gradient import bind_gradients, expand_gradients
 from ort_core.load.opset_check import check_node, check_operator, is_experimental
 from ort_core.load.opset_functions import Imports, bodies, expand_bound_functions
 from ort_core.load.opset_rules import apply_rules, pending
+from ort_core.progress import UNWATCHED, Progress
 
 CANONICAL_OPSETS = {
     ONNX_DOMAIN: 28,
@@ -27,6 +28,7 @@ def normalize_opset(
     *,
     infer: Callable[[Model], object] | None = None,
     custom: Collection[tuple[str, str]] = (),
+    progress: Progress = UNWATCHED,
 ) -> Model:
     """Brings all graphs and functions of a model to `CANONICAL_OPSETS`, in place; other domains are left alone.
 
@@ -51,6 +53,7 @@ def normalize_opset(
             change does not fit its operator.
         NotImplemented: a node is too new, or an old one has no equivalent.
     """
+    progress.begin("normalize")
     model.original_opsets = model.original_opsets or dict(model.opset_imports)
     gradients = bind_gradients(model)
     work = list(_outdated(model, expand_bound_functions(model), custom))
@@ -58,6 +61,7 @@ def normalize_opset(
         infer(model)
     changed: dict[Graph, None] = {}
     for node, version in work:
+        progress.advance()
         if node.graph is not None:
             changed[node.graph] = None
             apply_rules(node, version)

@@ -16,19 +16,24 @@ _CREATE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0
 
 
 @contextlib.contextmanager
-def replacing(target: str) -> Iterator[IO[bytes]]:
+def replacing(target: str, *, durable: bool = True) -> Iterator[IO[bytes]]:
     """A new file that takes the place of `target` when the block ends well, and vanishes when it does not.
 
-    The file is on the disk before it gets its name. Its permissions follow the umask.
+    Its permissions follow the umask.
+
+    Args:
+        durable: the file is on the disk before it gets its name, whatever that costs.
     """
-    with temporary(os.path.dirname(target), os.path.basename(target)) as (file, rename):
+    with temporary(os.path.dirname(target), os.path.basename(target), durable=durable) as (file, rename):
         yield file
         rename(target)
 
 
 @contextlib.contextmanager
-def temporary(folder: str, base: str) -> Iterator[tuple[IO[bytes], Callable[[str], None]]]:
-    """A new file in `folder`, and a function that flushes it to the disk and renames it to a path in that folder."""
+def temporary(folder: str, base: str, *, durable: bool = True) -> Iterator[tuple[IO[bytes], Callable[[str], None]]]:
+    """A new file in `folder`, and a function that flushes it (to the disk, if `durable`) and renames it to a path in that
+    folder.
+    """
     path = os.path.join(folder, f".{base}.{secrets.token_hex(8)}.tmp")
     descriptor = os.open(path, _CREATE_FLAGS, 0o666)
     try:
@@ -36,10 +41,12 @@ def temporary(folder: str, base: str) -> Iterator[tuple[IO[bytes], Callable[[str
 
             def rename(target: str) -> None:
                 file.flush()
-                os.fsync(file.fileno())
+                if durable:
+                    os.fsync(file.fileno())
                 file.close()
                 os.replace(path, target)
-                _sync_folder(folder)
+                if durable:
+                    _sync_folder(folder)
 
             yield file, rename
     finally:

@@ -76,9 +76,12 @@ class FileSource:
     """An open regular file, read by position; the descriptor closes with the last reference.
 
     The file is never mapped: a mapping of a file that somebody truncates ends the process with SIGBUS.
+
+    Attributes:
+        status: of the file when it was opened.
     """
 
-    __slots__ = ("__weakref__", "_fd", "_lock", "_stamp", "name", "size")
+    __slots__ = ("__weakref__", "_fd", "_lock", "_stamp", "name", "size", "status")
 
     def __init__(self, path: str | os.PathLike[str], *, what: str = "model file", follow_symlinks: bool = True) -> None:
         """Opens `path`.
@@ -97,9 +100,14 @@ class FileSource:
                 f"{what} '{self.name}' is {_kind(status.st_mode)}, expected a regular file. "
                 "Give the path of a file, or read the data and pass it as bytes."
             )
+        self.status = status
         self.size = status.st_size
         self._stamp = (status.st_size, status.st_mtime_ns)
         self._lock = threading.Lock()
+
+    def current_status(self) -> os.stat_result:
+        """What `status` is now."""
+        return os.fstat(self._fd)
 
     def view(self, offset: int, size: int) -> memoryview:
         """`size` bytes from `offset`, read now."""

@@ -7,7 +7,9 @@ from typing import NamedTuple
 
 from ort_core.errors import InvalidProtobuf
 from ort_core.ir.proto_tensors import STRIP_BYTES, WEIGHT_KEY
+from ort_core.limits import Limits
 from ort_core.load.source import ByteSource
+from ort_core.progress import UNWATCHED, Progress
 
 _VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
 _WINDOW_BYTES = 8192
@@ -31,9 +33,11 @@ _CHILDREN: dict[str, dict[int, str]] = {
     "FunctionProto": {7: "NodeProto", 11: "AttributeProto"},
     "SparseTensorProto": {1: "TensorProto", 2: "TensorProto"},
 }
-_DIMS, _DATA_TYPE, _NAME = 1, 2, 8
+_DIMS, _DATA_TYPE, _NAME, _DATA_LOCATION = 1, 2, 8, 14
+_IN_PLACE = 0
+"""The data location of a tensor that holds its data; written out where external data was put back into the model."""
 _PAYLOADS = {4: "float_data", 5: "int32_data", 7: "int64_data", 9: "raw_data", 10: "double_data", 11: "uint64_data"}
-_UNCUT = {3, 6, 13, 14}
+_UNCUT = {3, 6, 13, _DATA_LOCATION}
 """TensorProto fields whose presence keeps a tensor whole: segment, string_data, external_data, data_location."""
 
 _Piece = tuple[int, int] | bytes
@@ -59,26 +63,35 @@ class _Field(NamedTuple):
     value: int
 
 
-def walk(source: ByteSource) -> tuple[bytes, list[Span]]:
+def walk(source: ByteSource, limits: Limits | None = None, progress: Progress = UNWATCHED) -> tuple[bytes, list[Span]]:
     """Cuts every tensor with more than `STRIP_BYTES` of payload out of a serialised model.
 
     Covered are initializers, sparse initializers and tensor attributes, in subgraphs and functions too. Strings, tensors
     that are external already and unpacked typed fields stay. The time taken depends on the number of fields, not on
     the size of payloads.
 
+    Args:
+        limits: how many nodes the model may have; those of subgraphs under 1 KiB are not counted here.
+        progress: told of the bytes that are done.
+
     Returns:
         The model without those payloads, its tensors marked with `WEIGHT_KEY` and the index of their span; the spans.
 
     Raises:
         InvalidProtobuf: the bytes are malformed; the message says where and what was expected.
+        LimitExceeded: there are more nodes than `limits` allow.
         Fail: the source cannot be read.
     """
-    return _Walker(source).run()
+    progress.begin("read", source.size)
+    return _Walker(source, limits or Limits(), progress).run()
 
 
 class _Walker:
-    def __init__(self, source: ByteSource) -> None:
+    def __init__(self, source: ByteSource, limits: Limits, progress: Progress) -> None:
         self.source = source
+        self.limits = limits
+        self.nodes = 0
+        self.progress = progress
         self.spans: list[Span] = []
         self.base = self.stop = 0
         self.window: bytes | memoryview = b""
@@ -114,6 +127,9 @@ class _Walker:
                 continue
             if wire != _LENGTH:
                 raise self._error(start, f"field {number} of {kind} has wire type {wire}, expected 2 (a {child})")
+            if child == "NodeProto":
+                self.nodes += 1
+                self.limits.check_nodes(self.nodes, self.source.name)
             if stop - body <= STRIP_BYTES:
                 continue
             inner, inner_size = self._message(child, body, stop, depth + 1)
@@ -131,6 +147,8 @@ class _Walker:
         data_type, name = 0, ""
         payload: _Field | None = None
         for count, field in enumerate(self._fields(pos, end, "TensorProto")):
+            if field.number == _DATA_LOCATION and field.wire == _VARINT and field.value == _IN_PLACE:
+                continue
             if field.number in _UNCUT or count > _MAX_TENSOR_FIELDS:
                 return whole
             if field.number in _PAYLOADS:
@@ -212,6 +230,7 @@ class _Walker:
         raise self._error(pos, f"{kind} ends inside an integer; the data is truncated")
 
     def _fetch(self, pos: int) -> None:
+        self.progress.advance(max(pos - self.base, 0))
         size = max(min(_WINDOW_BYTES, self.source.size - pos), 0)
         self.base, self.window = pos, bytes(self.source.view(pos, size))
         self.stop = pos + size

@@ -94,7 +94,7 @@ def optimize(
     selected = sorted((p for p in (*find_passes(), *extra) if p.level <= level and p.name not in off), key=_order)
     for _ in range(_MAX_INFERENCES):
         changed = run_passes(model, selected, ctx)
-        if not changed or not _has_gaps(model) or not infer_types(model, custom, declared=False):
+        if not changed or not _has_gaps(model) or not infer_types(model, custom, declared=False, progress=ctx.progress):
             break
     _drop_unused_functions(model)
 
@@ -115,6 +115,7 @@ def run_passes(model: Model, passes: Sequence[Pass], ctx: PassContext) -> bool:
         graphs = tuple(model.graphs())
         for item in passes:
             for graph in graphs:
+                ctx.progress.check()
                 key = (item.name, graph)
                 if clean.get(key) == version:
                     continue

@@ -19,10 +19,10 @@ class FoldedWeight(ArrayWeight):
 class ReshapedWeight(WeightRef):
     """A constant under another shape with as many elements."""
 
-    __slots__ = ("_source", "element", "nbytes", "shape")
+    __slots__ = ("element", "nbytes", "shape", "source")
 
     def __init__(self, source: WeightRef, shape: Sequence[int]) -> None:
-        self._source: WeightRef = source._source if isinstance(source, ReshapedWeight) else source
+        self.source: WeightRef = source.source if isinstance(source, ReshapedWeight) else source
         self.element = source.element
         self.nbytes = source.nbytes
         self.shape = tuple(shape)
@@ -31,25 +31,25 @@ class ReshapedWeight(WeightRef):
 
     def view(self) -> memoryview:
         """The stored bytes of the source."""
-        return self._source.view()
+        return self.source.view()
 
     def read_into(self, dst: memoryview) -> None:
         """Copies the stored bytes into `dst`."""
-        self._source.read_into(dst)
+        self.source.read_into(dst)
 
     def array(self) -> np.ndarray:
         """The source's array under the new shape."""
-        return self._source.array().reshape(self.shape)
+        return self.source.array().reshape(self.shape)
 
 
 class TransposedWeight(WeightRef):
     """A constant with its axes permuted; every access permutes anew."""
 
-    __slots__ = ("_permutation", "_source", "element", "nbytes", "shape")
+    __slots__ = ("element", "nbytes", "permutation", "shape", "source")
 
     def __init__(self, source: WeightRef, permutation: Sequence[int]) -> None:
-        self._source = source
-        self._permutation = tuple(permutation)
+        self.source = source
+        self.permutation = tuple(permutation)
         self.element = source.element
         self.nbytes = source.nbytes
         self.shape = tuple(source.shape[axis] for axis in permutation)
@@ -64,6 +64,6 @@ class TransposedWeight(WeightRef):
 
     def array(self) -> np.ndarray:
         """The permuted tensor."""
-        array = np.ascontiguousarray(self._source.array().transpose(self._permutation))
+        array = np.ascontiguousarray(self.source.array().transpose(self.permutation))
         array.flags.writeable = False
         return array

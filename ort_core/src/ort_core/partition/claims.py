@@ -7,10 +7,8 @@ from dataclasses import dataclass, field
 
 from ort_core.errors import EPFail
 from ort_core.ir.graph import Graph, Node
+from ort_core.ir.schema import CONTROL_FLOW
 from ort_core.providers.spec import Claim, Decline, GraphView, Provider
-
-CONTROL_FLOW = frozenset({"If", "Loop", "Scan"})
-"""Operators of the ONNX domain that the core runs itself when no provider takes them whole."""
 
 
 @dataclass(slots=True)

@@ -1,4 +1,6 @@
-"""The `providers` and `provider_options` arguments: their checks, and warnings that point at the caller's line."""
+"""The `providers` and `provider_options` arguments: their checks, their form on command lines, and warnings that point at the
+caller's line.
+"""
 
 from __future__ import annotations
 
@@ -33,6 +35,29 @@ def normalize_arguments(
         else:
             found[name] = {str(key): value for key, value in options.items()}
     return found
+
+
+def parse_provider(text: str) -> tuple[str, dict[str, str]]:
+    """Name and options of `NAME:key=value,key=value`; a piece without `=` continues the value before it.
+
+    Raises:
+        InvalidArgument: there is no name, or an option has no key.
+    """
+    name, _, rest = text.partition(":")
+    if not name:
+        raise InvalidArgument(f"{text!r} has no name. Write NAME or NAME:key=value,key=value.")
+    options: dict[str, str] = {}
+    last = ""
+    for piece in rest.split(",") if rest else []:
+        key, equals, value = piece.partition("=")
+        if equals and key and key not in options:
+            options[key], last = value, key
+        elif not equals and last:
+            options[last] += f",{piece}"
+        else:
+            problem = "appears twice" if key in options else "is not key=value"
+            raise InvalidArgument(f"{text!r}: option {piece!r} {problem}. Write NAME:key=value,key=value.")
+    return name, options
 
 
 def _pairs(providers: Sequence[Any]) -> Iterable[tuple[str, Mapping[str, Any]]]:

@@ -14,7 +14,7 @@ from ort_core.ir.graph import Graph, Node, Value
 from ort_core.ir.shapes import format_shape
 from ort_core.ir.types import ElementType, OptionalType, TensorType, describe
 from ort_core.providers.kernel import BoundKernel, present_inputs
-from ort_core.providers.spec import Executable, Partition, Profiler, RunContext
+from ort_core.providers.spec import Executable, MemoryMeter, Partition, Profiler, RunContext
 from ort_core.values import fits, type_of
 
 if TYPE_CHECKING:
@@ -153,6 +153,8 @@ class KernelExecutable(Executable):
         steps = self._programs.get(wanted)
         if steps is None:
             steps = self._program(wanted)
+        if ctx.memory is not None:
+            steps = [_metered(step, ctx.memory) for step in steps]
         cancel, profiler, ndarray = ctx.cancel_flag, ctx.profiler, np.ndarray
         started = 0
         with np.errstate(all="ignore"):
@@ -213,6 +215,23 @@ class KernelExecutable(Executable):
         return kind(
             f"{self._provider}: kernel of {node.where()} failed on inputs ({shown}): {type(error).__name__}: {error}"
         )
+
+
+def _metered(step: _Step, memory: MemoryMeter) -> _Step:
+    """The step with a call that keeps to the session's memory limit."""
+    from ort_core.reference_ops.bounds import result_bytes
+
+    node, where, skipped = step.node, step.node.where(), 0 if step.context is None else 1
+
+    def call(*arguments: Any) -> Any:
+        inputs = arguments[skipped:]
+        memory.disregard(inputs)
+        memory.admit(result_bytes(node, inputs) or 0, where)
+        result = step.call(*arguments)
+        memory.hold(result if isinstance(result, tuple) else (result,), where)
+        return result
+
+    return step._replace(call=call)
 
 
 def storage_root(array: np.ndarray) -> Any:

@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import Any, ClassVar
 
 from ort_core.ir.graph import Node
-from ort_core.ir.schema import operator_schema
+from ort_core.ir.schema import CONTROL_FLOW, operator_schema
 from ort_core.providers.kernel import (
     FLOATS,
     INTEGERS,
@@ -47,9 +47,6 @@ __all__ = [
     "kernel",
 ]
 
-CORE_OPERATORS = frozenset({("", "If"), ("", "Loop"), ("", "Scan")})
-"""Control flow: the core runs it unless a provider takes it with all its bodies."""
-
 
 class KernelProvider(Provider):
     """Runs one decorated kernel per node.
@@ -82,7 +79,7 @@ class KernelProvider(Provider):
 
     def decline_reason(self, node: Node, opsets: Mapping[str, int]) -> str | None:
         """Why no kernel of this provider can run `node`; None if one can."""
-        if (node.domain, node.op_type) in CORE_OPERATORS:
+        if not node.domain and node.op_type in CONTROL_FLOW:
             return "control flow runs on the core"
         spec = self.registry().get((node.domain, node.op_type))
         if spec is None:

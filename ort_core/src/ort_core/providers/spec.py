@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, TypeVar
 from ort_core.devices import HOST, Device
 from ort_core.errors import NotImplemented as NotImplementedByProvider
 from ort_core.ir.graph import Graph, Node, Value
+from ort_core.limits import Limits
 
 if TYPE_CHECKING:
     import ctypes
@@ -40,6 +41,22 @@ class Availability(NamedTuple):
     remedy: str = ""
 
 
+class Finding(NamedTuple):
+    """What a plugin found out about one thing that it needs: for `ort-core doctor`.
+
+    Attributes:
+        name: what it looked for, `libcudnn.so.9` or `driver`.
+        ok: whether it will do.
+        found: where it is or which version, or what is wrong with it.
+        remedy: the command or the advice that helps, if not ok.
+    """
+
+    name: str
+    ok: bool
+    found: str = ""
+    remedy: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class NoOptions:
     """For providers that take no options."""
@@ -57,13 +74,11 @@ class ThreadPolicy:
     parallel: bool = False
     per_session: bool = True
 
+    def intra_op_threads(self) -> int:
+        """How many threads to use within a node: as asked for, else as many as this process may use cores."""
+        from ort_core.resources import default_threads
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Caps of a session; None means no cap."""
-
-    memory_bytes: int | None = None
-    fold_bytes: int = 1 << 20
+        return self.intra_op or default_threads()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +87,7 @@ class SessionEnv:
 
     Attributes:
         config: the session configuration entries.
+        limits: what the session may use; a provider keeps to `memory_bytes` and raises OutOfMemory with node and bytes.
         use_arena, use_mem_pattern, use_mem_reuse, deterministic: the `SessionOptions` of these names.
         execution_order: in which order nodes should run that do not depend on each other: `DEFAULT`, `PRIORITY_BASED` or
             `MEMORY_EFFICIENT`.
@@ -79,7 +95,7 @@ class SessionEnv:
 
     config: Mapping[str, str] = field(default_factory=dict)
     threads: ThreadPolicy = ThreadPolicy()
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
     use_arena: bool = True
     use_mem_pattern: bool = True
     use_mem_reuse: bool = True
@@ -110,6 +126,12 @@ class Plugin:
     def probe(self) -> Availability:
         """Whether it can work here, without initialising a driver. Optional."""
         return Availability(True)
+
+    def doctor(self) -> Iterable[Finding]:
+        """Examines everything that the provider needs here, whether or not `probe` is content; it may take seconds and start
+        drivers, since the doctor calls it in a process of its own. Optional.
+        """
+        return ()
 
     def runtime(self, device: Device) -> DeviceRuntime:
         """The runtime of one of its devices; the core asks once per device. Optional for host providers.
@@ -268,6 +290,19 @@ class Profiler(Protocol):
         """Records an event that began at `started_ns` (of `now()`) and ends now."""
 
 
+class MemoryMeter(Protocol):
+    """Counts the host memory of a run against `Limits.memory_bytes`."""
+
+    def admit(self, nbytes: int, where: str) -> None:
+        """Raises OutOfMemory, naming `where`, if the run cannot have `nbytes` more."""
+
+    def hold(self, values: Iterable[RuntimeValue], where: str) -> None:
+        """Counts arrays that were just made, as long as they live."""
+
+    def disregard(self, values: Iterable[RuntimeValue]) -> None:
+        """Never counts these arrays, nor views of them: inputs and constants."""
+
+
 class RunContext(Protocol):
     """What one call of `Executable.run` may use.
 
@@ -277,6 +312,7 @@ class RunContext(Protocol):
         config: the run configuration entries.
         binding_id: names a set of stable input and output addresses, or None.
         profiler: None unless the session is being profiled.
+        memory: None unless the session has a limit of memory; a provider that makes large values asks it first.
         wanted: for each output, whether anybody uses it.
     """
 
@@ -285,6 +321,7 @@ class RunContext(Protocol):
     config: Mapping[str, str]
     binding_id: int | None
     profiler: Profiler | None
+    memory: MemoryMeter | None
     wanted: tuple[bool, ...]
 
     def output(self, index: int, element: ElementType, shape: Sequence[int]) -> RuntimeValue:

@@ -37,7 +37,7 @@ def run_loop(
     proceed = arguments[1] is None or bool(_scalar(step, arguments[1], "condition"))
     carried = arguments[2:]
     arguments.clear()
-    scans: list[list[np.ndarray]] = [[] for _ in step.scan_types]
+    scans = [_Stack(step, type_, state) for type_ in step.scan_types]
     iteration = 0
     while proceed and (limit is None or iteration < limit):
         state.check()
@@ -50,7 +50,7 @@ def run_loop(
             collected.append(item)
         results.clear()
         iteration += 1
-    return [*carried, *(_stack(step, items, t, 0) for items, t in zip(scans, step.scan_types, strict=True))]
+    return [*carried, *(scan.finish() for scan in scans)]
 
 
 def run_scan(
@@ -73,7 +73,7 @@ def run_scan(
             f"{step.node.where()}: scanned inputs have different lengths {sorted(lengths)} along their scan axes "
             f"(shapes {', '.join(format_shape(t.shape) for t in scanned)}); ONNX requires one length"
         )
-    scans: list[list[np.ndarray]] = [[] for _ in step.scan_types]
+    scans = [_Stack(step, type_, state) for type_ in step.scan_types]
     for index in range(lengths.pop()):
         state.check()
         inputs = [*carried, *(np.ascontiguousarray(s[index]).reshape(s.shape[1:]) for s in sequences)]
@@ -83,12 +83,8 @@ def run_scan(
         for collected, item in zip(scans, results[step.carried :], strict=True):
             collected.append(item)
         results.clear()
-    outputs = [*carried]
-    for items, type_, axis, backwards in zip(
-        scans, step.scan_types, step.output_axes, step.output_reversed, strict=True
-    ):
-        outputs.append(_stack(step, items[::-1] if backwards else items, type_, axis))
-    return outputs
+    layouts = zip(scans, step.output_axes, step.output_reversed, strict=True)
+    return [*carried, *(scan.finish(axis, backwards=backwards) for scan, axis, backwards in layouts)]
 
 
 RUNNERS: dict[type, Callable[..., list[RuntimeValue]]] = {IfStep: run_if, LoopStep: run_loop, ScanStep: run_scan}
@@ -101,19 +97,38 @@ def _scalar(step: IfStep | LoopStep | ScanStep, value: Any, what: str) -> Any:
     return value.reshape(())[()]
 
 
-def _stack(step: LoopStep | ScanStep, items: list[RuntimeValue], type_: ValueType | None, axis: int) -> np.ndarray:
-    if not items:
-        return _empty_stack(step, type_, axis)
-    if not all(isinstance(item, np.ndarray) for item in items):
-        raise RuntimeException(f"{step.node.where()}: a scan output must be a tensor, got {type(items[0]).__name__}")
-    shapes = {item.shape for item in items}
-    if len(shapes) > 1:
-        raise RuntimeException(
-            f"{step.node.where()}: a scan output changed its shape between iterations: "
-            f"{', '.join(sorted(map(format_shape, shapes)))}; ONNX requires one shape"
-        )
-    _check_output_axis(step, axis, items[0].ndim)
-    return np.ascontiguousarray(np.stack(items, axis=axis))
+class _Stack:
+    """The slices of one scan output, and the tensor that they make."""
+
+    def __init__(self, step: LoopStep | ScanStep, type_: ValueType | None, state: RunState) -> None:
+        self._step = step
+        self._type = type_
+        self._memory = state.memory
+        self._items: list[np.ndarray] = []
+        self._nbytes = 0
+
+    def append(self, item: RuntimeValue) -> None:
+        if not isinstance(item, np.ndarray):
+            raise RuntimeException(
+                f"{self._step.node.where()}: a scan output must be a tensor, got {type(item).__name__}"
+            )
+        self._items.append(item)
+        if self._memory is not None:
+            self._nbytes += item.nbytes
+            self._memory.admit(self._nbytes, self._step.node.where())
+
+    def finish(self, axis: int = 0, *, backwards: bool = False) -> np.ndarray:
+        items = self._items
+        if not items:
+            return _empty_stack(self._step, self._type, axis)
+        shapes = {item.shape for item in items}
+        if len(shapes) > 1:
+            raise RuntimeException(
+                f"{self._step.node.where()}: a scan output changed its shape between iterations: "
+                f"{', '.join(sorted(map(format_shape, shapes)))}; ONNX requires one shape"
+            )
+        _check_output_axis(self._step, axis, items[0].ndim)
+        return np.ascontiguousarray(np.stack(items[::-1] if backwards else items, axis=axis))
 
 
 def _empty_stack(step: LoopStep | ScanStep, type_: ValueType | None, axis: int) -> np.ndarray:

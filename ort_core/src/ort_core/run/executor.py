@@ -73,6 +73,8 @@ def _run_partition(step: RunStep, slots: list[Any], state: RunState, bound: Mapp
         slots[slot] = None
     if step.device is not HOST:
         _wait_for(arguments, state)
+    if state.memory is not None:
+        state.memory.disregard(arguments)
     context = StepContext(state, step, arguments, bound)
     profiler = state.profiler
     started = profiler.now() if profiler is not None else 0
@@ -98,6 +100,8 @@ def _run_partition(step: RunStep, slots: list[Any], state: RunState, bound: Mapp
         if value.__class__ is not np.ndarray or value.dtype is not step.dtypes[index] or not value.flags.c_contiguous:
             value = _checked(step, index, value)  # noqa: PLW2901 - the checked form of the same value
         slots[step.outputs[index]] = value
+    if state.memory is not None:
+        state.memory.hold(results, _where(step))
 
 
 def _wait_for(arguments: list[RuntimeValue], state: RunState) -> None:

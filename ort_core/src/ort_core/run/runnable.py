@@ -21,6 +21,7 @@ from ort_core.plan.homes import Homes
 from ort_core.plan.plan import ExecutionPlan
 from ort_core.providers.spec import Profiler
 from ort_core.run.executor import execute
+from ort_core.run.memory_meter import MemoryBudget
 from ort_core.run.results import OwnedMemory, deliver, share_memory
 from ort_core.run.state import BoundOutput, RunState, StreamPool, wait_in_order
 from ort_core.values import DeviceTensor, RuntimeValue, device_of
@@ -58,6 +59,7 @@ class Runnable:
     Args:
         constant: gives the host value of a constant, for results and control flow that refer to one.
         allocator: gives what memory of a device is taken from.
+        budget: the host memory that runs may use; None for no limit.
     """
 
     def __init__(
@@ -65,7 +67,9 @@ class Runnable:
         compiled: CompiledGraph,
         constant: Callable[[Value], RuntimeValue],
         allocator: Callable[[Device], DeviceRuntime] = runtime_for,
+        budget: MemoryBudget | None = None,
     ) -> None:
+        self._budget = budget
         self._compiled = compiled
         self._constant = constant
         self._plans: dict[tuple[tuple[ResultRequest, ...], tuple[Device, ...]], ExecutionPlan] = {}
@@ -139,7 +143,7 @@ class Runnable:
             # The caller may change its arrays as soon as the run returns.
             inputs = [v.copy() if isinstance(v, np.ndarray) else v for v in inputs]
         memory = OwnedMemory([*inputs, *buffers] if buffers else inputs)
-        state = RunState(self._streams, *settings)
+        state = RunState(self._streams, *settings, memory=None if self._budget is None else self._budget.new_run())
         try:
             results = execute(plan, inputs.copy(), state, bound=_by_slot(plan, bound) if buffers and in_place else {})
             deliver(results, bound, memory, state, in_place=in_place)

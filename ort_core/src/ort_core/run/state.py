@@ -22,7 +22,7 @@ from ort_core.values import DeviceTensor, RuntimeValue
 if TYPE_CHECKING:
     from ort_core.memory.allocator import Buffer, DeviceRuntime, Stream
     from ort_core.plan.plan import RunStep
-    from ort_core.providers.spec import Profiler
+    from ort_core.providers.spec import MemoryMeter, Profiler
 
 
 class StreamPool:
@@ -62,9 +62,10 @@ class RunState:
     Attributes:
         cancel_flag: non-zero once the run was terminated.
         allocator: gives what memory of a device is taken from.
+        memory: counts the host memory of the run; None if there is no limit.
     """
 
-    __slots__ = ("_pool", "_streams", "allocator", "binding_id", "cancel_flag", "config", "profiler")
+    __slots__ = ("_pool", "_streams", "allocator", "binding_id", "cancel_flag", "config", "memory", "profiler")
 
     def __init__(
         self,
@@ -73,6 +74,8 @@ class RunState:
         config: Mapping[str, str],
         profiler: Profiler | None = None,
         binding_id: int | None = None,
+        *,
+        memory: MemoryMeter | None = None,
     ) -> None:
         self._pool = pool
         self._streams: dict[Device, Stream] = {}
@@ -81,6 +84,7 @@ class RunState:
         self.config = config
         self.profiler = profiler
         self.binding_id = binding_id
+        self.memory = memory
 
     def stream(self, device: Device) -> Stream | None:
         """The stream of this run on `device`."""
@@ -146,6 +150,7 @@ class StepContext:
         "binding_id",
         "cancel_flag",
         "config",
+        "memory",
         "profiler",
         "stream",
         "wanted",
@@ -163,6 +168,7 @@ class StepContext:
         self.config = state.config
         self.binding_id = state.binding_id
         self.profiler = state.profiler
+        self.memory = state.memory
         self.wanted = step.wanted
         self.stream = None if step.device.is_host else state.stream(step.device)
 
@@ -175,6 +181,9 @@ class StepContext:
             wait_in_order(target.buffer, self._state)
             return target.buffer
         if step.device.is_host:
+            if self.memory is not None:
+                nbytes = math.prod(shape) * element.dtype.itemsize
+                self.memory.admit(nbytes, f"{step.provider}: output '{step.output_names[index]}'")
             return np.empty(tuple(shape), element.dtype)
         return self._state.new_tensor(step.device, element, shape)
 

@@ -44,6 +44,7 @@ def fold_constants(graph: Graph, ctx: PassContext) -> bool:
     weights = (value.const for value in graph.initializers.values())
     budget = ctx.max_fold_bytes * _TOTAL_FACTOR - sum(w.nbytes for w in weights if isinstance(w, FoldedWeight))
     for node in graph.nodes:
+        ctx.progress.advance()
         if not _has_constant_inputs(node) or node.op_type in _KEPT or not is_deterministic(node):
             continue
         if any(a.ref for a in node.attributes.values()):
