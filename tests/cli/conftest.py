@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import textwrap
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,10 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from ort_core.providers import discovery
+
 SaveModel = Callable[..., str]
+Install = Callable[..., Path]
 
 
 @pytest.fixture
@@ -34,6 +38,29 @@ def add_model(tmp_path: Path) -> str:
     nodes = [helper.make_node("Add", ["a", "b"], ["sum"]), helper.make_node("Mul", ["a", "scale"], ["product"])]
     default = numpy_helper.from_array(np.array([10], np.float32), "scale")
     return _save(helper.make_graph(nodes, "g", [*pair[:2], scale], pair[2:], [default]), tmp_path)
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
+    """Installs a distribution with one module into a folder on `sys.path`; the entry points are name=value by group."""
+    for name in ("ORT_CORE_PLUGINS", "ORT_CORE_DISABLE_PLUGINS"):
+        monkeypatch.delenv(name, raising=False)
+    site = tmp_path / "site"
+    site.mkdir()
+    monkeypatch.syspath_prepend(str(site))
+
+    def add(distribution: str, source: str = "", requires: str = "", **entry_points: dict[str, str]) -> Path:
+        (site / f"{distribution.replace('-', '_')}.py").write_text(textwrap.dedent(source))
+        folder = site / f"{distribution.replace('-', '_')}-1.0.dist-info"
+        folder.mkdir()
+        needs = f"Requires-Dist: {requires}\n" if requires else ""
+        (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.0\n{needs}")
+        groups = (f"[ort_core.{g}]\n" + "".join(f"{k} = {v}\n" for k, v in e.items()) for g, e in entry_points.items())
+        (folder / "entry_points.txt").write_text("\n".join(groups))
+        return folder
+
+    yield add
+    discovery.refresh()
 
 
 @pytest.fixture

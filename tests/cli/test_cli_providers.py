@@ -137,13 +137,13 @@ def test_provider_arguments_reach_the_session_in_order(monkeypatch):
 
     calls = []
     monkeypatch.setattr(
-        ort_core, "InferenceSession", lambda *args, **kwargs: calls.append((args, kwargs)), raising=False
+        ort_core, "InferenceSession", lambda model, _options, **kwargs: calls.append((model, kwargs)), raising=False
     )
     open_session("m.onnx", ["B:x=1", "A"])
     open_session("m.onnx", [])
     assert calls == [
-        (("m.onnx",), {"providers": ["B", "A"], "provider_options": [{"x": "1"}, {}]}),
-        (("m.onnx",), {}),
+        ("m.onnx", {"providers": ["B", "A"], "provider_options": [{"x": "1"}, {}]}),
+        ("m.onnx", {"providers": None, "provider_options": None}),
     ]
 
 

@@ -45,6 +45,8 @@ def build_feeds(
     optional: Sequence[ModelInput],
     images: ImageOptions,
     model: str,
+    *,
+    complete: bool = True,
 ) -> dict[str, np.ndarray]:
     """The arrays that the `--input` texts give, by input name.
 
@@ -54,6 +56,7 @@ def build_feeds(
         optional: inputs that may be given (initializers with a default).
         images: how image files become tensors.
         model: the path of the model, for messages.
+        complete: whether every required input must be given.
 
     Raises:
         UsageError: a text is malformed, names no input, repeats one, or an input is missing.
@@ -73,7 +76,7 @@ def build_feeds(
     if images.given and not from_image:
         raise UsageError("--layout, --resize, --mean and --std apply to image files, and no --input is one.")
     missing = [i for i in required if i.name not in given]
-    if missing:
+    if missing and complete:
         raise UsageError(_missing(missing, model))
     return {name: _stack(name, arrays) for name, arrays in given.items()}
 

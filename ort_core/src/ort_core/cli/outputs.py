@@ -33,7 +33,7 @@ def describe_values(value: Any) -> str:
 
 
 def to_json(value: Any) -> Any:
-    """`value` in terms of JSON: tensors as nested lists, complex numbers as [real, imaginary].
+    """`value` in terms of JSON: tensors and tuples as lists, complex numbers as [real, imaginary].
 
     JSON has no non-finite numbers: they become the strings "NaN", "Infinity" and "-Infinity".
 
@@ -42,7 +42,7 @@ def to_json(value: Any) -> Any:
     """
     if isinstance(value, np.ndarray):
         return to_json(_in_python_types(value).tolist())
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [to_json(item) for item in value]
     if isinstance(value, dict):
         return {str(key): to_json(item) for key, item in value.items()}

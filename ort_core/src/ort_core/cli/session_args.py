@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ort_core.cli.usage import UsageError
+from ort_core.errors import InvalidArgument
 
 if TYPE_CHECKING:
     from ort_core import InferenceSession
@@ -26,35 +27,33 @@ def add_session_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def open_session(model: str, providers: Sequence[str]) -> InferenceSession:
-    """A session over `model` with the given `--provider` texts."""
+    """A session over `model` with the given `--provider` texts; a long creation shows its progress on stderr."""
     import ort_core
+    from ort_core.cli.progress import clear_progress, show_progress
 
-    if not providers:
-        return ort_core.InferenceSession(model)
     parsed = [parse_provider(text) for text in providers]
-    return ort_core.InferenceSession(
-        model, providers=[name for name, _ in parsed], provider_options=[options for _, options in parsed]
-    )
+    options = ort_core.SessionOptions()
+    options.load_progress = lambda progress: show_progress(*progress)
+    try:
+        return ort_core.InferenceSession(
+            model,
+            options,
+            providers=[name for name, _ in parsed] or None,
+            provider_options=[settings for _, settings in parsed] or None,
+        )
+    finally:
+        clear_progress()
 
 
 def parse_provider(text: str) -> tuple[str, dict[str, str]]:
-    """Name and options of `NAME:key=value,key=value`; a piece without `=` continues the value before it.
+    """Name and options of `NAME:key=value,key=value`.
 
     Raises:
         UsageError: there is no name, or an option has no key.
     """
-    name, _, rest = text.partition(":")
-    if not name:
-        raise UsageError(f"--provider {text!r} has no name. Write NAME or NAME:key=value,key=value.")
-    options: dict[str, str] = {}
-    last = ""
-    for piece in rest.split(",") if rest else []:
-        key, equals, value = piece.partition("=")
-        if equals and key and key not in options:
-            options[key], last = value, key
-        elif not equals and last:
-            options[last] += f",{piece}"
-        else:
-            problem = "appears twice" if key in options else "is not key=value"
-            raise UsageError(f"--provider {text!r}: option {piece!r} {problem}. Write NAME:key=value,key=value.")
-    return name, options
+    from ort_core.providers import arguments
+
+    try:
+        return arguments.parse_provider(text)
+    except InvalidArgument as error:
+        raise UsageError(f"--provider {error}") from error

@@ -1,17 +1,16 @@
-"""The placement report behind `session.explain()`: which provider runs each node, and why others declined it."""
+"""The placement report behind `session.explain()`: which provider runs each node, why others declined it, what is copied."""
 
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
-from ort_core.build import BuiltModel
-from ort_core.partition.claims import Assignment
-from ort_core.partition.compile import CompiledGraph, CompiledPartition
-from ort_core.plan.plan import CopyStep, ExecutionPlan, RunStep
+from ort_core.errors import InvalidArgument
 
 CORE = "core"
 """Stands for the core itself, which runs control flow that no provider takes whole."""
@@ -19,7 +18,14 @@ CORE = "core"
 
 @dataclass(frozen=True, slots=True)
 class NodePlacement:
-    """One node: what it is (and was in the file), where it runs, and who declined it."""
+    """One node: what it is (and was in the file), where it runs, and who declined it.
+
+    Attributes:
+        scope: the body that holds the node, as in `GraphSummary`; empty in the main graph.
+        declined: provider and reason, in the order in which providers were asked.
+        inputs, outputs: names of values; empty where an optional one is absent.
+        bodies: the scopes of its control-flow bodies.
+    """
 
     name: str
     op_type: str
@@ -29,6 +35,9 @@ class NodePlacement:
     partition: str
     scope: str
     declined: dict[str, str] = field(default_factory=dict)
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    bodies: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +53,43 @@ class PartitionSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class GraphSummary:
+    """The main graph (scope empty) or a control-flow body.
+
+    Attributes:
+        inputs: the names of its formal inputs.
+        outputs: interface names, and the value that each refers to.
+        types: `tensor(float) [N, 3]` for each value that belongs to the graph.
+        constants: the values that are fixed in the model.
+    """
+
+    scope: str
+    inputs: tuple[str, ...]
+    outputs: dict[str, str]
+    types: dict[str, str]
+    constants: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TensorCopy:
+    """A value that every run (every iteration, in a body) copies to another device; the size is None where it is not fixed."""
+
+    scope: str
+    value: str
+    source: str
+    target: str
+    size_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class PlacementReport:
-    """Where everything runs; `str()` is for people, `to_json()` for programs.
+    """Where everything runs; `str()` is for people, `to_json()` for programs, `to_html()` and `to_svg()` draw it.
 
     Attributes:
         copies: tensors copied from device to device in one run with inputs and outputs on the host, bodies counted once.
+        model: the name of the graph.
+        graphs: the main graph and every body of control flow.
+        copied: the tensors that `copies` counts.
     """
 
     providers: tuple[str, ...]
@@ -56,6 +97,9 @@ class PlacementReport:
     partitions: tuple[PartitionSummary, ...]
     nodes: tuple[NodePlacement, ...]
     copies: dict[str, int]
+    model: str = ""
+    graphs: tuple[GraphSummary, ...] = ()
+    copied: tuple[TensorCopy, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data."""
@@ -64,6 +108,43 @@ class PlacementReport:
     def to_json(self, indent: int | None = 2) -> str:
         """The report as JSON."""
         return json.dumps(self.as_dict(), indent=indent)
+
+    def to_svg(self, title: str = "") -> str:
+        """The partitioned graph as a static picture; `title` replaces the graph's name."""
+        from ort_core.explain.svg import draw_report
+
+        return draw_report(self, title)
+
+    def to_html(self, title: str = "") -> str:
+        """The partitioned graph as a page of its own that loads nothing; `title` replaces the graph's name."""
+        from ort_core.explain.page import render_page
+
+        return render_page(self, title)
+
+    def save(self, path: str | os.PathLike[str], title: str = "", *, overwrite: bool = False) -> None:
+        """Writes the report as the suffix of `path` says: `.html`, `.svg`, `.json` or `.txt`.
+
+        Raises:
+            InvalidArgument: the suffix is none of these, or the file exists and is not to be overwritten.
+        """
+        target = Path(path)
+        write = SUFFIXES.get(target.suffix.lower())
+        if write is None:
+            raise InvalidArgument(
+                f"cannot write a placement report to '{target}'. Give a name that ends in {', '.join(SUFFIXES)}."
+            )
+        text = write(self, title) + "\n"
+        try:
+            with target.open("w" if overwrite else "x", encoding="utf-8", errors="backslashreplace") as stream:
+                stream.write(text)
+        except FileExistsError as error:
+            raise InvalidArgument(f"'{target}' exists already. Choose another name, or pass overwrite=True.") from error
+
+    def _repr_html_(self) -> str:
+        """The page in a frame of its own, for notebooks."""
+        from ort_core.explain.page import render_frame
+
+        return render_frame(self)
 
     def __str__(self) -> str:
         counts = Counter(n.provider for n in self.nodes)
@@ -82,72 +163,16 @@ class PlacementReport:
         return "\n".join(lines)
 
 
-def placement_report(built: BuiltModel, providers: Sequence[str], status: Mapping[str, str]) -> PlacementReport:
-    """The report of a session."""
-    nodes: list[NodePlacement] = []
-    partitions: list[PartitionSummary] = []
-    _collect(built.compiled, built.assignment, "", nodes, partitions)
-    copies: Counter[str] = Counter()
-    _count_copies(built.runnable.default_plan, copies)
-    return PlacementReport(tuple(providers), dict(status), tuple(partitions), tuple(nodes), dict(copies))
-
-
-def _collect(
-    compiled: CompiledGraph,
-    assignment: Assignment,
-    scope: str,
-    nodes: list[NodePlacement],
-    partitions: list[PartitionSummary],
-) -> None:
-    for item in compiled.items:
-        if isinstance(item, CompiledPartition):
-            partitions.append(
-                PartitionSummary(
-                    item.name,
-                    item.provider.name,
-                    str(item.provider.device),
-                    len(item.nodes),
-                    tuple(v.name for v in item.inputs),
-                    tuple(v.name for v in item.outputs),
-                )
-            )
-            for node in item.nodes:
-                nodes.append(_placement(node, item.provider.name, item.name, scope, assignment))
-                for subgraph in node.subgraphs:
-                    inner = f"{scope}{_name(node)}/"
-                    nodes.extend(
-                        _placement(n, item.provider.name, item.name, inner, assignment) for n in subgraph.walk()
-                    )
-        else:
-            nodes.append(_placement(item.node, CORE, "", scope, assignment))
-            for name, body in item.bodies.items():
-                _collect(body, assignment, f"{scope}{_name(item.node)}.{name}/", nodes, partitions)
-
-
-def _placement(node: Any, provider: str, partition: str, scope: str, assignment: Assignment) -> NodePlacement:
-    origin = node.origin
-    original = "" if origin is None else f"{origin.domain or 'ai.onnx'}::{origin.op_type}-{origin.opset}"
-    declined = dict(assignment.declines.get(node, ()))
-    declined.pop(provider, None)
-    return NodePlacement(
-        _name(node), node.op_type, node.domain or "ai.onnx", original, provider, partition, scope, declined
-    )
-
-
-def _name(node: Any) -> str:
-    return node.name or next((v.name for v in node.outputs if v is not None), "")
+SUFFIXES: dict[str, Callable[[PlacementReport, str], str]] = {
+    ".html": PlacementReport.to_html,
+    ".svg": PlacementReport.to_svg,
+    ".json": lambda report, title: report.to_json(),
+    ".txt": lambda report, title: str(report),
+}
+"""How `PlacementReport.save` writes a file, by its suffix."""
 
 
 def _line(node: NodePlacement) -> str:
     why = "".join(f"; {name}: {reason}" for name, reason in node.declined.items())
     partition = f" [{node.partition}]" if node.partition else ""
     return f"  {node.scope}{node.name} ({node.domain}::{node.op_type}): {node.provider}{partition}{why}"
-
-
-def _count_copies(plan: ExecutionPlan, copies: Counter[str]) -> None:
-    for step in plan.steps:
-        if isinstance(step, CopyStep):
-            copies[f"{step.source} -> {step.target}"] += len(step.inputs)
-        elif not isinstance(step, RunStep):
-            for body in step.bodies:
-                _count_copies(body.plan, copies)

@@ -1,0 +1,1 @@
+"""Whether an installation is healthy: packages, plugins, environment and machine."""
