@@ -70,6 +70,8 @@ def options():
 EXTRAS = {"config", "initializers", "external_initializers", "external_files", "providers", "load_cancelled"} | {
     "cancel_flag",
     "free_dimensions_by_name",
+    "limits",
+    "load_progress",
     "free_dimensions_by_denotation",
 }
 

@@ -482,6 +482,7 @@ class Model:
         opset_imports: domain to version; after normalisation the ONNX domain is at `CANONICAL_OPSET`.
         original_opsets: as the file declared them.
         header: the `onnx.ModelProto` without graph and functions, for lossless saving.
+        sources: the files and buffers that it was read from: the model itself under the empty name, external data by location.
     """
 
     graph: Graph
@@ -489,6 +490,7 @@ class Model:
     functions: dict[tuple[str, str, str], Function] = field(default_factory=dict)
     original_opsets: dict[str, int] = field(default_factory=dict)
     header: Any = None
+    sources: Mapping[str, Any] = field(default_factory=dict)
 
     def graphs(self) -> Iterator[Graph]:
         """The main graph, the function bodies and every subgraph of them."""
