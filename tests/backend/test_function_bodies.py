@@ -2,14 +2,15 @@
 
 import onnx
 import pytest
-from onnx_cases import Case
-from onnx_suite import onnx_suite
 
 from ort_core.ir.schema import operator_schema
 from ort_core.load.opset import CANONICAL_OPSETS
 from ort_core.providers import registry
 from ort_core.providers.reference import ReferenceProvider
 from ort_core.providers.spec import API_VERSION, Plugin
+from ort_core.testing.conformance.onnx_cases import Case, load_cases
+from ort_core.testing.conformance.onnx_runs import run_case
+from ort_core.testing.conformance.target import Target
 
 NAME = "ExpandingExecutionProvider"
 IGNORED = {
@@ -58,4 +59,18 @@ def _expanding_provider():
     registry.unregister_plugin(NAME)
 
 
-test_onnx_case = onnx_suite(NAME, IGNORED, select=is_selected)
+def parameter(case):
+    reason = IGNORED.get(case.name)
+    return pytest.param(case, id=case.name, marks=[pytest.mark.xfail(reason=reason, strict=True)] if reason else [])
+
+
+CASES = [parameter(case) for case in load_cases().values() if is_selected(case)]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_body_gives_the_result_of_the_operator(case):
+    run_case(case, Target(NAME))
+
+
+def test_every_ignored_case_exists():
+    assert {parameter.id for parameter in CASES} >= set(IGNORED)

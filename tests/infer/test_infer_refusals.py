@@ -192,3 +192,12 @@ def test_statistics_of_layer_normalization() -> None:
     types = [v.type for v in model.graph.outputs]
     assert types[0] == TensorType(ElementType.FLOAT16, ("N", 3, 4))
     assert types[1] == types[2] == TensorType(ElementType.FLOAT, ("N", 1, 1))
+
+
+def test_constant_in_a_function_with_two_values() -> None:
+    text = """g (float[2] x) => (float[2] z) { z = my.F(x) }
+        <domain: "my", opset_import: ["": 28]> F(a) => (b) {
+            c = Constant<value_float = 1.0, value_int = 2>() b = Add(a, c)
+        }"""
+    with pytest.raises(errors.InvalidGraph, match="got 2 attributes"):
+        inferred(text)

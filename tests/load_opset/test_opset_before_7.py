@@ -4,12 +4,14 @@ import numpy as np
 import onnx
 import pytest
 from onnx.reference import ReferenceEvaluator
-from opset_cases import IMAGE, NORM, P, X, case, f32, positive, recurrent
 
 from ort_core import errors
 from ort_core.ir.proto import from_proto, to_proto
 from ort_core.ir.rewrite import check_invariants
 from ort_core.load.opset import normalize_opset
+from ort_core.testing.conformance.opset_cases.recipe import case
+from ort_core.testing.conformance.opset_cases.samples import IMAGE, NORM, P, X, f32, positive
+from ort_core.testing.conformance.opset_cases.written.control import recurrent
 
 SCALE, BIAS, MEAN, VARIANCE = (p.reshape(-1, 1, 1) for p in NORM[1:])
 BATCH_NORM = (NORM[0] - MEAN) / np.sqrt(VARIANCE + 1e-5) * SCALE + BIAS

@@ -266,6 +266,14 @@ def test_outdated_nodes_that_do_not_fit_their_operator_are_refused(text, message
         )
 
 
+@pytest.mark.parametrize("op", ["Softmax", "LogSoftmax", "Hardmax"])
+def test_an_axis_that_the_data_does_not_have_is_refused(op):
+    with pytest.raises(
+        errors.InvalidGraph, match=rf"{op}, opset 11\): got axis 1 for an input of rank 1, expected -1 to 0"
+    ):
+        normalize_opset(load(f'<ir_version: 8, opset_import: ["" : 11]> agraph (float[3] x) => (y) {{ y = {op} (x) }}'))
+
+
 ABSENT = [
     ("Affine", 7, 1),
     ("BatchNormalization", 7, 5),

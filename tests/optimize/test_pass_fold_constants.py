@@ -1,11 +1,14 @@
+import functools
+import itertools
 import logging
 
 import numpy as np
 import onnx
 import pytest
 from onnx import helper, numpy_helper
-from optimize_helpers import apply_all, apply_pass, assert_same_results, context, floats, ops
+from optimize_helpers import OPSET, apply_all, apply_pass, assert_same_results, context, floats, ops
 
+from ort_core import reference_ops
 from ort_core.errors import RuntimeException
 from ort_core.ir.graph import Model
 
@@ -210,3 +213,13 @@ def test_folding_needs_a_known_output_shape() -> None:
     text = "g () => (int64[A,B] z) <float[3] a = {1, 0, 2}> { z = NonZero(a) }"
     assert ops(apply_pass("fold_constants", text, evaluate=spy)) == ["NonZero"]
     assert not calls
+
+
+def test_strings_that_double_in_length_are_folded_only_while_they_are_small() -> None:
+    names = ["w", *(f"s{i}" for i in range(45))]
+    nodes = " ".join(f"{b} = StringConcat({a}, {a})" for a, b in itertools.pairwise(names))
+    text = f'g () => (string[1] {names[-1]}) <string[1] w = {{"ab"}}> {{ {nodes} }}'
+    compute = functools.partial(reference_ops.evaluate, opsets={"": OPSET}, max_bytes=1 << 20)
+    model = apply_pass("fold_constants", text, evaluate=compute)
+    assert 0 < len(ops(model)) < 45
+    assert all(len(text) < 1 << 20 for array in _constants(model).values() for text in array)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import onnx
+from onnx import numpy_helper
 
 from ort_core.ir.graph import Node, Value
 from ort_core.ir.rewrite import make_attribute, tensor_type
@@ -77,6 +79,18 @@ def read_only(value: Any) -> Any:
         view.flags.writeable = False
         return view
     return [read_only(v) for v in value] if isinstance(value, list) else value
+
+
+def as_value(item: Any) -> Any:
+    """An input or output of one of ONNX's own cases as a run-time value."""
+    if isinstance(item, onnx.TensorProto):
+        item = numpy_helper.to_array(item)
+    if isinstance(item, list):
+        return [as_value(i) for i in item]
+    if item is None or isinstance(item, dict):
+        return item
+    array = np.asarray(item)
+    return array.astype(object) if array.dtype.kind in "US" else array
 
 
 def f32(*values: Any) -> np.ndarray:

@@ -14,9 +14,9 @@ from ort_core.reference_ops import bind, bind_kernel, supports
     [
         ("Relu", ""),
         ("Conv", ""),
-        ("Attention", ""),
-        ("TfIdfVectorizer", ""),
-        ("OneHotEncoder", ML),
+        ("Cosh", ""),
+        ("StringConcat", ""),
+        ("Binarizer", ML),
         ("ZipMap", ML),
         ("Adam", "ai.onnx.preview.training"),
     ],

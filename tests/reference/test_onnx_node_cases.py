@@ -6,10 +6,8 @@ import warnings
 from typing import Any
 
 import numpy as np
-import onnx
 import pytest
-from onnx import numpy_helper
-from reference_helpers import read_only
+from reference_helpers import as_value, read_only
 
 import ort_core
 from ort_core.reference_ops.registry import all_kernels
@@ -44,17 +42,6 @@ def node_cases() -> list[Any]:
 
 
 CASES = node_cases()
-
-
-def as_value(item: Any) -> Any:
-    if isinstance(item, onnx.TensorProto):
-        item = numpy_helper.to_array(item)
-    if isinstance(item, list):
-        return [as_value(i) for i in item]
-    if item is None:
-        return None
-    array = np.asarray(item)
-    return array.astype(object) if array.dtype.kind in "US" else array
 
 
 def assert_same(expected: Any, got: Any, rtol: float, atol: float) -> None:

@@ -126,6 +126,10 @@ NODES = {
         one("Add", ("x", "x"), domain="no.such", domains=[("no.such", 1)]), "NotImplemented",
         "'the_node' (no.such::Add, opset 1)",
     ),
+    "opset beyond 32 bits": (
+        one("Add", ("x", "x"), domain="no.such", domains=[("no.such", (1 << 63) - 1)]), "NotImplemented",
+        "(no.such::Add, opset 9",
+    ),
     "domain not imported": (one("Add", ("x", "x"), domain="no.such"), "InvalidGraph", "opset_import"),
     "opset 999": (one("Relu", opset=999), "NotImplemented", "pip install"),
     "opset 0": (one("Relu", opset=0), "InvalidGraph", "version 0"),
@@ -196,7 +200,7 @@ STRUCTURE = {
     ),
     "function twice": (functions(*[("F0", [helper.make_node("Relu", ["a"], ["b"])])] * 2), "InvalidGraph", "twice"),
     "function without its output": (functions(("F0", [helper.make_node("Relu", ["a"], ["c"])])), "InvalidGraph", "'b'"),
-    "functions that expand to 2**40 nodes": (function_tower(40, 2), "LimitExceeded", "262144 nodes"),
+    "functions that expand to 2**40 nodes": (function_tower(40, 2), "LimitExceeded", "65536 nodes"),
     "functions 5000 levels deep": (function_tower(5000, 1), "LimitExceeded", "48 levels deep"),
     "1000 nested Ifs": (nested_ifs(1000), "InvalidProtobuf", "nested more than 100 deep"),
 }  # fmt: skip

@@ -74,7 +74,9 @@ def test_any_mapping_is_a_feed(session, feed):
     assert session.run(None, feed)[0].shape == (3, 2)
 
 
-@pytest.mark.parametrize("feed", [None, [], [ALIGNED], ALIGNED, "x", [("x", ALIGNED)]], ids=lambda f: type(f).__name__)
+@pytest.mark.parametrize(
+    "feed", [None, [], [ALIGNED], ALIGNED, "x", [("x", ALIGNED)], {"x"}, dict], ids=lambda f: type(f).__name__
+)
 def test_feed_that_is_no_mapping_is_a_type_error(session, feed):
     with pytest.raises(TypeError, match="input_feed takes a dict"):
         session.run(None, feed)

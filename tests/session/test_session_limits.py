@@ -75,8 +75,8 @@ class TestSizes:
         session(chain(1000), nodes=1000)
 
     def test_more_nodes_than_any_model_has_are_refused_by_default(self):
-        with pytest.raises(LimitExceeded, match="262144 nodes"):
-            session(chain((1 << 18) + 1))
+        with pytest.raises(LimitExceeded, match="65536 nodes"):
+            session(chain((1 << 16) + 1))
 
     def test_nodes_of_expanded_functions(self):
         with pytest.raises(LimitExceeded, match="more than 100 nodes"):

@@ -72,10 +72,9 @@ class FeedChecker:
         """
         values: list[RuntimeValue] = []
         used = 0
-        try:
-            get = feed.get
-        except AttributeError:
-            raise _no_mapping(feed) from None
+        if feed.__class__ is not dict:
+            _expect_mapping(feed)
+        get = feed.get
         for spec in self._inputs:
             value = get(spec.name, _MISSING)
             if value is _MISSING:
@@ -107,8 +106,7 @@ class FeedChecker:
 
     def check_names(self, feed: Mapping[str, Any]) -> None:
         """Raises InvalidArgument if a required input is missing; looks at the names only."""
-        if not hasattr(feed, "get"):
-            raise _no_mapping(feed)
+        _expect_mapping(feed)
         for name in self._required:
             if name not in feed:
                 self._default(name, feed)
@@ -147,5 +145,6 @@ class FeedChecker:
             self._logger.warning("%s", message)
 
 
-def _no_mapping(feed: object) -> TypeError:
-    return TypeError(f"input_feed takes a dict from input name to value, got {type(feed).__name__}")
+def _expect_mapping(feed: object) -> None:
+    if isinstance(feed, type) or not all(hasattr(feed, name) for name in ("get", "__len__", "__iter__")):
+        raise TypeError(f"input_feed takes a dict from input name to value, got {type(feed).__name__} {feed!r:.60}")

@@ -34,7 +34,7 @@ class Limits:
     load_timeout_s: float | None = None
     memory_bytes: int | None = None
     initializer_bytes: int | None = None
-    nodes: int = 1 << 18
+    nodes: int = 1 << 16
     nesting: int = 48
     fold_bytes: int = 1 << 20
 

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from ort_core.errors import InvalidGraph
+from ort_core.infer.constants import check_constant
 from ort_core.infer.guards import check_guarded
 from ort_core.ir.graph import AttributeKind, Graph, Model, Node
 from ort_core.ir.schema import operator_schema
@@ -117,6 +118,8 @@ def _check_node(node: Node, rules: _Rules) -> None:
                 f"{kind.name}. Export the model again with the right type."
             )
     check_guarded(node)
+    if node.op_type == "Constant" and not node.domain:
+        check_constant(node)
     if not rules.required_attributes <= node.attributes.keys():
         missing = sorted(rules.required_attributes - node.attributes.keys())
         raise InvalidGraph(f"{node.where()}: attribute '{missing[0]}' is required but not set. Set it.")

@@ -31,17 +31,22 @@ _SCALARS: dict[str, Callable[[Any], np.ndarray]] = {
 }
 
 
+def check_constant(node: Node) -> None:
+    """Raises InvalidGraph if a Constant node sets none of its attributes, or several."""
+    if len(node.attributes) != 1:
+        raise InvalidGraph(
+            f"{node.where()}: got {len(node.attributes)} attributes ({', '.join(node.attributes) or 'none'}), expected "
+            "one of value, sparse_value, value_int(s), value_float(s), value_string(s). Keep one."
+        )
+
+
 def constant_weight(node: Node) -> WeightRef | SparseWeight | None:
     """The constant of a Constant node; None while it refers to a function's attribute.
 
     Raises:
         InvalidGraph: the node sets none of its attributes, or several.
     """
-    if len(node.attributes) != 1:
-        raise InvalidGraph(
-            f"{node.where()}: got {len(node.attributes)} attributes ({', '.join(node.attributes) or 'none'}), expected "
-            "one of value, sparse_value, value_int(s), value_float(s), value_string(s). Keep one."
-        )
+    check_constant(node)
     ((name, attribute),) = node.attributes.items()
     if attribute.ref:
         return None

@@ -17,6 +17,8 @@ def operator_schema(op_type: str, domain: str, opset: int) -> OpSchema | None:
     """The schema of an operator at an opset of its domain, or None if ONNX has none."""
     import onnx.defs
 
+    if not 0 <= opset < 1 << 31:
+        return None
     try:
         return onnx.defs.get_schema(op_type, opset, domain)
     except onnx.defs.SchemaError:

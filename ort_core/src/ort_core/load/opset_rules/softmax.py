@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from ort_core.errors import InvalidGraph
 from ort_core.ir.graph import Node
 from ort_core.ir.shapes import Shape
-from ort_core.load.opset_rules.edit import emit, first_rank_unknown, look, put, restore_shape
+from ort_core.load.opset_rules.edit import emit, first_rank_unknown, look, put, rank_of, restore_shape
 from ort_core.load.opset_rules.registry import upgrade
 
 
@@ -18,6 +19,11 @@ def softmax_along_one_axis(node: Node) -> None:
     axis, x = look(node, "axis", 1), node.inputs[0]
     if x is None:
         return
+    rank = rank_of(x)
+    if rank and not -rank <= axis < rank:
+        raise InvalidGraph(
+            f"{node.where()}: got axis {axis} for an input of rank {rank}, expected -{rank} to {rank - 1}. Set the axis."
+        )
     single = _single_axis(axis, x.shape)
     put(node, axis=-1 if single is None else single)
     if single is None:

@@ -60,11 +60,10 @@ def _dropout(facts: LazyFacts, node: Node) -> Value | None:
 
 
 def _transpose(facts: LazyFacts, node: Node) -> Value | None:
-    permutation = node.attr("perm")
-    if permutation is None:
-        rank = facts().rank(node.inputs[0])
-        return node.inputs[0] if rank is not None and rank < 2 else None
-    return node.inputs[0] if list(permutation) == list(range(len(permutation))) else None
+    rank = facts().rank(node.inputs[0])
+    if rank is None:
+        return None
+    return node.inputs[0] if list(node.attr("perm", range(rank - 1, -1, -1))) == list(range(rank)) else None
 
 
 def _single(facts: LazyFacts, node: Node) -> Value | None:

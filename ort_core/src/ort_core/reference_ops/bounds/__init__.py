@@ -6,7 +6,7 @@ import functools
 import importlib
 import math
 import pkgutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from ort_core.ir.graph import Node
 from ort_core.ir.shapes import is_static
@@ -21,12 +21,13 @@ def result_bytes(node: Node, inputs: Sequence[RuntimeValue]) -> int | None:
     """An upper bound, exact in most cases, on the bytes of all outputs of `node` for concrete `inputs`.
 
     The operator is taken at the canonical opset. Nothing is computed but sizes; the costliest rules count the true
-    elements of a condition or the separators in strings. Strings count as the references that arrays hold.
+    elements of a condition or the separators in strings. Strings count as the references that arrays hold, but for
+    StringConcat, which makes longer ones.
 
     Returns:
         None if it is not known: the operator has no rule, or does not accept these inputs.
     """
-    rule = _rules().get((node.domain, node.op_type))
+    rule = find_rule(node.domain, node.op_type)
     if rule is not None:
         try:
             return max(0, rule(node, *inputs))
@@ -42,10 +43,18 @@ def exceeds(node: Node, inputs: Sequence[RuntimeValue], max_bytes: int) -> bool:
 
 
 @functools.cache
-def _rules() -> Mapping[tuple[str, str], Rule]:
-    for module in pkgutil.iter_modules(__path__, __name__ + "."):
-        importlib.import_module(module.name)
-    return RULES
+def find_rule(domain: str, op_type: str) -> Rule | None:
+    """The rule of an operator, importing no more families of rules than needed to find it."""
+    for family in _families():
+        if (domain, op_type) in RULES:
+            break
+        importlib.import_module(family)
+    return RULES.get((domain, op_type))
+
+
+@functools.cache
+def _families() -> tuple[str, ...]:
+    return tuple(module.name for module in pkgutil.iter_modules(__path__, __name__ + "."))
 
 
 def _declared_bytes(node: Node) -> int | None:

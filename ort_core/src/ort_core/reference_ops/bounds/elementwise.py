@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from ort_core.ir.graph import Node
-from ort_core.reference_ops.bounds.rules import broadcast_shape, counts
+from ort_core.reference_ops.bounds.rules import broadcast_shape, counts, total_bytes
 from ort_core.values import RuntimeValue
 
 
@@ -35,12 +35,19 @@ def as_first_input_twice(node: Node, x: np.ndarray, *_: RuntimeValue) -> tuple[i
 
 @counts(
     "Add", "And", "BitShift", "BitwiseAnd", "BitwiseOr", "BitwiseXor", "Div", "Equal", "Greater", "GreaterOrEqual",
-    "Less", "LessOrEqual", "Max", "Mean", "Min", "Mod", "Mul", "Or", "PRelu", "Pow", "StringConcat", "Sub", "Sum",
+    "Less", "LessOrEqual", "Max", "Mean", "Min", "Mod", "Mul", "Or", "PRelu", "Pow", "Sub", "Sum",
     "Where", "Xor",
 )  # fmt: skip
 def broadcast(node: Node, *inputs: np.ndarray) -> int:
     """Y is as large as the inputs broadcast together."""
     return math.prod(broadcast_shape(*(x.shape for x in inputs)))
+
+
+@total_bytes("StringConcat")
+def string_concat(node: Node, *inputs: np.ndarray) -> int:
+    """As many strings as the inputs broadcast together, each as long as the longest of every input."""
+    longest = sum(max(map(len, x.reshape(-1).tolist()), default=0) for x in inputs)
+    return broadcast(node, *inputs) * (np.dtype(object).itemsize + longest)
 
 
 @counts("BatchNormalization")

@@ -1,4 +1,7 @@
-"""Sizes of images and signals: pools, resizing, sampling, regions, transforms."""
+"""Sizes of images and signals: pools, resizing, sampling, regions, transforms.
+
+Kernels are imported when a rule needs their geometry: constants of most models are folded without.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +14,13 @@ import numpy as np
 from ort_core.ir.graph import Node
 from ort_core.reference_ops.bounds.rules import counts, elements, scalar
 from ort_core.reference_ops.kernels.numerics import axis_index
-from ort_core.reference_ops.kernels.resize import resized_dims
-from ort_core.reference_ops.kernels.windows import sliding_axes
 
 
 @counts("AveragePool", "LpPool", "MaxPool")
 def pool(node: Node, x: np.ndarray) -> tuple[int, int]:
     """Y [N, C, *out], and the indices of maxima."""
+    from ort_core.reference_ops.kernels.windows import sliding_axes
+
     axes = sliding_axes(
         x.shape[2:], node.attr("kernel_shape"), node.attr("strides"), node.attr("dilations"), node.attr("pads"),
         node.attr("auto_pad", "NOTSET"), node.attr("ceil_mode", 0),
@@ -37,9 +40,9 @@ def max_unpool(node: Node, x: np.ndarray, indices: np.ndarray, output_shape: np.
     """The shape given, or the one that pooling makes X of."""
     if output_shape is not None:
         return elements(output_shape.tolist())
-    kernel, rank = node.attr("kernel_shape"), x.ndim - 2
-    strides, pads = node.attr("strides") or (1,) * rank, node.attr("pads") or (0,) * (2 * rank)
-    out = [(x.shape[2 + i] - 1) * strides[i] - pads[i] - pads[rank + i] + kernel[i] for i in range(rank)]
+    from ort_core.reference_ops.kernels.pool import unpooled_sizes
+
+    out = unpooled_sizes(x.shape[2:], node.attr("kernel_shape"), node.attr("strides"), node.attr("pads"))
     return elements((*x.shape[:2], *out))
 
 
@@ -52,6 +55,8 @@ def resize(
     sizes: np.ndarray | None = None,
 ) -> int:
     """X with its resized axes."""
+    from ort_core.reference_ops.kernels.resize import resized_dims
+
     axes = node.attr("axes")
     chosen = [axis_index(a, x.ndim) for a in axes] if axes is not None else list(range(x.ndim))
     dims = list(x.shape)

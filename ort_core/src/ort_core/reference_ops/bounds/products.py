@@ -1,4 +1,7 @@
-"""Sizes of products of tensors: matrices, Einsum, convolutions, attention, recurrent layers."""
+"""Sizes of products of tensors: matrices, Einsum, convolutions, attention, recurrent layers.
+
+Kernels are imported when a rule needs their geometry: constants of most models are folded without.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,6 @@ import numpy as np
 
 from ort_core.ir.graph import Node
 from ort_core.reference_ops.bounds.rules import broadcast_shape, counts, elements
-from ort_core.reference_ops.kernels.conv import transposed_sizes
-from ort_core.reference_ops.kernels.einsum import parse_equation
-from ort_core.reference_ops.kernels.windows import sliding_axes
 
 
 @counts("MatMul", "MatMulInteger")
@@ -42,6 +42,8 @@ def det(node: Node, x: np.ndarray) -> int:
 @counts("Einsum")
 def einsum(node: Node, *inputs: np.ndarray) -> int:
     """The sizes of the output's labels."""
+    from ort_core.reference_ops.kernels.einsum import parse_equation
+
     equation = parse_equation(node.attr("equation"), [x.ndim for x in inputs])
     sizes: dict[Any, int] = {}
     for labels, x in zip(equation.inputs, inputs, strict=True):
@@ -53,6 +55,8 @@ def einsum(node: Node, *inputs: np.ndarray) -> int:
 @counts("Conv", "ConvInteger")
 def conv(node: Node, x: np.ndarray, w: np.ndarray, *_: Any) -> int:
     """Y [N, M, *out] of X [N, C, *spatial] and W [M, C / group, *kernel]."""
+    from ort_core.reference_ops.kernels.windows import sliding_axes
+
     axes = sliding_axes(
         x.shape[2:], w.shape[2:], node.attr("strides"), node.attr("dilations"), node.attr("pads"),
         node.attr("auto_pad", "NOTSET"),
@@ -75,6 +79,8 @@ def deform_conv(node: Node, x: np.ndarray, w: np.ndarray, offset: np.ndarray, *_
 @counts("ConvTranspose")
 def conv_transpose(node: Node, x: np.ndarray, w: np.ndarray, b: np.ndarray | None = None) -> int:
     """Y [N, M, *out] of X [N, C, *spatial] and W [C, M / group, *kernel]."""
+    from ort_core.reference_ops.kernels.conv import transposed_sizes
+
     _, out = transposed_sizes(
         x.shape[2:], w.shape[2:], node.attr("strides"), node.attr("dilations"), node.attr("pads"),
         node.attr("output_padding"), node.attr("output_shape"), node.attr("auto_pad", "NOTSET"),

@@ -150,9 +150,7 @@ def conv_transpose(
     check_kernel_shape(kernel_shape, w)
     sizes, kernel_size = x.shape[2:], w.shape[2:]
     strides, dilations = strides or (1,) * rank, dilations or (1,) * rank
-    extra = output_padding or (0,) * rank
-    full = [(sizes[i] - 1) * strides[i] + (kernel_size[i] - 1) * dilations[i] + 1 + extra[i] for i in range(rank)]
-    begin, out = _transposed_geometry(sizes, strides, full, pads, output_shape, auto_pad)
+    begin, out = transposed_sizes(sizes, kernel_size, strides, dilations, pads, output_padding, output_shape, auto_pad)
     axes = [Axis(out[i], kernel_size[i], strides[i], dilations[i], begin[i], 0, sizes[i]) for i in range(rank)]
     n, channels, m = x.shape[0], x.shape[1], w.shape[1]
     weights = widen(w).reshape(group, channels // group, -1)
@@ -163,16 +161,28 @@ def conv_transpose(
     return cast(y, x.dtype)
 
 
-def _transposed_geometry(
+def transposed_sizes(
     sizes: Sequence[int],
-    strides: Sequence[int],
-    full: Sequence[int],
+    kernel_size: Sequence[int],
+    strides: Sequence[int] | None,
+    dilations: Sequence[int] | None,
     pads: Sequence[int] | None,
+    output_padding: Sequence[int] | None,
     output_shape: Sequence[int] | None,
     auto_pad: str,
 ) -> tuple[list[int], list[int]]:
-    """The padding before each axis of the output, and the output's sizes."""
+    """The padding before each spatial axis of the output of ConvTranspose, and the output's sizes.
+
+    Raises:
+        ValueError: the attributes do not fit the rank, or leave nothing of the output.
+    """
     rank = len(sizes)
+    strides, dilations, extra = strides or (1,) * rank, dilations or (1,) * rank, output_padding or (0,) * rank
+    if {len(strides), len(dilations), len(extra)} != {rank} or len(pads or ()) not in (0, 2 * rank):
+        raise ValueError(
+            f"strides {strides}, dilations {dilations}, output_padding {extra} and pads {pads} do not fit {rank} axes"
+        )
+    full = [(sizes[i] - 1) * strides[i] + (kernel_size[i] - 1) * dilations[i] + 1 + extra[i] for i in range(rank)]
     if output_shape is not None or auto_pad in ("SAME_UPPER", "SAME_LOWER"):
         out = list(output_shape)[-rank:] if output_shape else [s * t for s, t in zip(sizes, strides, strict=True)]
         total = [max(0, f - o) for f, o in zip(full, out, strict=True)]

@@ -10,6 +10,9 @@ import numpy as np
 from ort_core.providers.kernel import kernel
 from ort_core.reference_ops.kernels.numerics import widen
 
+_MAX_SAMPLES = 1 << 28
+"""Samples that one region may have: their number follows from its size, which nothing bounds."""
+
 
 def _first(parameter: np.ndarray | None, default: float) -> float:
     return default if parameter is None or parameter.size == 0 else parameter.reshape(-1)[0].item()
@@ -33,6 +36,8 @@ def non_max_suppression(
         raise ValueError(f"boxes [B, N, 4] and scores [B, C, N] are needed, got {boxes.shape} and {scores.shape}")
     limit = int(_first(max_output_boxes_per_class, 0))
     overlap = np.float32(_first(iou_threshold, 0.0))
+    if not 0 <= overlap <= 1:
+        raise ValueError(f"iou_threshold is {overlap}, must be from 0 to 1")
     least = _first(score_threshold, -math.inf)
     selected: list[tuple[int, int, int]] = []
     for batch, corners in enumerate(map(_corners if center_point_box == 0 else _centred, boxes)):
@@ -88,14 +93,20 @@ def roi_align(
 
     Source: ONNX RoiAlign.
     """
-    average = mode.lower() == "avg"
-    half_pixel = coordinate_transformation_mode.lower() == "half_pixel"
+    average, half_pixel = mode == "avg", coordinate_transformation_mode == "half_pixel"
+    if mode not in ("avg", "max") or coordinate_transformation_mode not in ("half_pixel", "output_half_pixel"):
+        raise ValueError(
+            f"mode '{mode}' with coordinate_transformation_mode '{coordinate_transformation_mode}' is unknown"
+        )
+    _check_batches(batch_indices, len(x))
     y = np.zeros((len(rois), x.shape[1], output_height, output_width), x.dtype)
     for i, roi in enumerate(widen(rois)):
         start_x, start_y, end_x, end_y = roi * roi.dtype.type(spatial_scale) - roi.dtype.type(0.5 * half_pixel)
         image = widen(x[int(batch_indices[i])])
         rows = _samples(start_y, end_y, output_height, sampling_ratio, image.shape[1], half_pixel)
         columns = _samples(start_x, end_x, output_width, sampling_ratio, image.shape[2], half_pixel)
+        if rows[0][0].size * columns[0][0].size * len(image) > _MAX_SAMPLES:
+            raise MemoryError(f"region {roi.tolist()} has more than {_MAX_SAMPLES} samples")
         corners = [
             image[:, row][:, :, column] * (row_weight[:, None] * column_weight)
             for row, row_weight in rows
@@ -115,6 +126,8 @@ def _samples(
     """Lower and upper neighbours of the sampling points along one axis, each with its weight."""
     length = end - start if half_pixel else max(end - start, start.dtype.type(1))
     count = ratio if ratio > 0 else max(0, math.ceil(length / bins))
+    if count * bins > _MAX_SAMPLES:
+        raise MemoryError(f"a region of {length} has more than {_MAX_SAMPLES} samples")
     step = length / start.dtype.type(bins)
     offsets = (np.arange(count, dtype=start.dtype) + start.dtype.type(0.5)) * step / start.dtype.type(max(count, 1))
     points = (start + np.arange(bins, dtype=start.dtype)[:, None] * step + offsets).reshape(-1)
@@ -136,6 +149,7 @@ def max_roi_pool(
     """
     height, width = pooled_shape
     y = np.zeros((len(rois), x.shape[1], height, width), x.dtype)
+    _check_batches(rois[:, 0].astype(np.int64), len(x))
     for i, roi in enumerate(rois.astype(np.float64)):
         x1, y1, x2, y2 = (math.floor(v * spatial_scale + 0.5) for v in roi[1:])
         image = x[int(roi[0])]
@@ -154,3 +168,8 @@ def _bins(start: int, end: int, count: int, size: int) -> list[tuple[int, int]]:
         (min(max(start + math.floor(i * length), 0), size), min(max(start + math.ceil((i + 1) * length), 0), size))
         for i in range(count)
     ]
+
+
+def _check_batches(batches: np.ndarray, count: int) -> None:
+    if ((batches < 0) | (batches >= count)).any():
+        raise IndexError(f"batch indices {batches.tolist()} must be from 0 to {count - 1}")

@@ -59,3 +59,9 @@ def erf(x: np.ndarray) -> np.ndarray:
     """Y = the error function of X. Source: ONNX Erf."""
     values = np.fromiter(map(math.erf, x.astype(np.float64).ravel().tolist()), np.float64, x.size)
     return values.reshape(x.shape).astype(x.dtype)
+
+
+@kernel("Softsign")
+def softsign(x: np.ndarray) -> np.ndarray:
+    """Y = X / (1 + |X|). Source: ONNX Softsign."""
+    return cast(widen(x) / (1 + np.abs(widen(x))), x.dtype)

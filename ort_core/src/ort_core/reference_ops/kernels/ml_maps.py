@@ -11,6 +11,7 @@ import numpy as np
 from ort_core.ir.graph import Node
 from ort_core.providers.kernel import kernel
 from ort_core.reference_ops.kernels.ml_common import ML
+from ort_core.reference_ops.kernels.numerics import cast
 
 
 @kernel("ZipMap", domain=ML)
@@ -156,3 +157,49 @@ def _tensor_default(dtype: np.dtype, default_float: float, default_int64: int, d
 
 def _as_key(item: Any) -> Any:
     return "NaN" if isinstance(item, float) and math.isnan(item) else item
+
+
+@kernel("OneHotEncoder", domain=ML)
+class OneHotEncoder:
+    """Y [..., C] = 1 at the category of each element of X, else 0; numbers are cut to integers.
+
+    Source: ONNX OneHotEncoder.
+    """
+
+    def prepare(
+        self,
+        node: Node,
+        ctx: object,
+        *,
+        cats_int64s: Sequence[int] = (),
+        cats_strings: Sequence[str] = (),
+        zeros: int = 1,
+    ) -> None:
+        """Makes the table."""
+        if bool(cats_int64s) is bool(cats_strings):
+            raise ValueError("exactly one of cats_int64s and cats_strings is needed")
+        self._table: dict[Any, int] = {c: i for i, c in enumerate(cats_int64s or cats_strings)}
+        self._allow_unknown = bool(zeros)
+
+    def run(self, x: np.ndarray) -> np.ndarray:
+        """Looks the elements up."""
+        items = x if x.dtype.kind == "O" else x.astype(np.int64)
+        places = _look_up(items, self._table, -1, np.dtype(np.int64))
+        if not self._allow_unknown and (places < 0).any():
+            raise ValueError(f"{x[places < 0][0]!r} is no category, and zeros is 0")
+        return cast(places[..., None] == np.arange(len(self._table)), np.dtype(np.float32))
+
+
+@kernel("FeatureVectorizer", domain=ML)
+def feature_vectorizer(*inputs: np.ndarray, inputdimensions: Sequence[int]) -> np.ndarray:
+    """Y [N, sum(inputdimensions)] = the features of all inputs [N, C] or [C], cut or filled up with 0 to their sizes.
+
+    Source: ONNX FeatureVectorizer.
+    """
+    if len(inputs) != len(inputdimensions):
+        raise ValueError(f"{len(inputs)} inputs do not fit inputdimensions {tuple(inputdimensions)}")
+    parts = []
+    for x, size in zip(inputs, inputdimensions, strict=True):
+        rows = np.atleast_2d(x).astype(np.float32)[:, :size]
+        parts.append(np.pad(rows, ((0, 0), (0, size - rows.shape[1]))))
+    return np.concatenate(parts, axis=1)

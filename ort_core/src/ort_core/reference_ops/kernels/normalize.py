@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ort_core.ir.types import ElementType
@@ -97,6 +99,8 @@ def instance_normalization(x: np.ndarray, scale: np.ndarray, b: np.ndarray, *, e
 @kernel("LRN")
 def lrn(x: np.ndarray, *, size: int, alpha: float = 1e-4, beta: float = 0.75, bias: float = 1.0) -> np.ndarray:
     """Y = X / (bias + alpha / size * sum of X^2 over `size` neighbouring channels)^beta. Source: ONNX LRN."""
+    if size < 1 or x.ndim < 3:
+        raise ValueError(f"size is {size} for X of shape {x.shape}, must be at least 1 for [N, C, ...]")
     squares = np.square(widen(x))
     before, after = (size - 1) // 2, size // 2
     channels = x.shape[1]
@@ -110,6 +114,50 @@ def lrn(x: np.ndarray, *, size: int, alpha: float = 1e-4, beta: float = 0.75, bi
 @kernel("LpNormalization")
 def lp_normalization(x: np.ndarray, *, axis: int = -1, p: int = 2) -> np.ndarray:
     """Y = X / (sum |X|^p)^(1/p) along `axis`, 0 where that is 0. Source: ONNX LpNormalization."""
+    if p not in (1, 2):
+        raise ValueError(f"p is {p}, must be 1 or 2")
     wide = widen(x)
     norm = (np.abs(wide) ** p).sum(axis=axis, keepdims=True) ** (1.0 / p)
     return cast(np.where(norm == 0, 0, wide / norm), x.dtype)
+
+
+@kernel("MeanVarianceNormalization")
+def mean_variance_normalization(x: np.ndarray, *, axes: Sequence[int] = (0, 2, 3)) -> np.ndarray:
+    """Y = (X - mean) / (deviation + 1e-9) over `axes`. Source: ONNX MeanVarianceNormalization."""
+    over, wide = tuple(axis_index(a, x.ndim) for a in axes), widen(x)
+    centred = wide - mean(wide, over)
+    return cast(centred / (np.sqrt(mean(np.square(centred), over)) + wide.dtype.type(1e-9)), x.dtype)
+
+
+@kernel("BatchNormalization")
+def batch_normalization(
+    x: np.ndarray,
+    scale: np.ndarray,
+    b: np.ndarray,
+    input_mean: np.ndarray,
+    input_var: np.ndarray,
+    *,
+    epsilon: float = 1e-5,
+    momentum: float = 0.9,
+    training_mode: int = 0,
+) -> tuple[np.ndarray, ...]:
+    """Y = (X - mean) / sqrt(var + epsilon) * scale + B for each channel of X [N, C, ...].
+
+    Mean and variance are the inputs, or in training mode those of X; that also gives the running mean and variance.
+    Source: ONNX BatchNormalization.
+    """
+    wide, rank = widen(x), max(x.ndim, 2)
+    average, variance = widen(input_mean), widen(input_var)
+    running: tuple[np.ndarray, ...] = ()
+    if training_mode:
+        over = tuple(a for a in range(x.ndim) if a != 1)
+        now = mean(wide, over, keepdims=False)
+        spread = mean(np.square(wide - on_axis(now, 1, rank)), over, keepdims=False)
+        running = tuple(
+            cast(old * momentum + new * (1 - momentum), input_mean.dtype)
+            for old, new in ((average, now), (variance, spread))
+        )
+        average, variance = now, spread
+    factor = widen(scale) / np.sqrt(variance + epsilon)
+    y = (wide - on_axis(average, 1, rank)) * on_axis(factor, 1, rank) + on_axis(widen(b), 1, rank)
+    return (cast(y, x.dtype), *running)

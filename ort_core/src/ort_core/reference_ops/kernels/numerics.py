@@ -44,6 +44,17 @@ def reduced_axes(axes: np.ndarray | None, rank: int, *, noop: int) -> tuple[int,
     return tuple(axis_index(int(a), rank) for a in axes)
 
 
+def clamped_slice(start: int, end: int, step: int, size: int) -> slice:
+    """The slice that ONNX Slice takes of an axis of `size`. `step` is not zero."""
+    if size == 0:
+        return slice(0, 0)
+    start, end = start + size * (start < 0), end + size * (end < 0)
+    if step > 0:
+        return slice(min(max(start, 0), size), min(max(end, 0), size), step)
+    stop = min(max(end, -1), size - 1)
+    return slice(min(max(start, 0), size - 1), None if stop < 0 else stop, step)
+
+
 def on_axis(values: np.ndarray, axis: int, rank: int) -> np.ndarray:
     """`values`, one for each index of `axis` (not negative), shaped to broadcast against a tensor of `rank`."""
     return values.reshape(-1, *(1,) * (rank - axis - 1))

@@ -1,4 +1,4 @@
-"""Pooling: MaxPool, AveragePool, LpPool and the global pools."""
+"""Pooling: MaxPool, AveragePool, LpPool, the global pools, and MaxUnpool."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from ort_core.ir.graph import Node
 from ort_core.providers.kernel import kernel
 from ort_core.reference_ops.kernels.numerics import cast, mean, on_axis, widen
-from ort_core.reference_ops.kernels.windows import Axis, pad_spatial, sliding_axes, window_taps
+from ort_core.reference_ops.kernels.windows import Axis, pad_spatial, reduce_windows, sliding_axes, window_taps
 
 
 @kernel("MaxPool")
@@ -41,12 +41,10 @@ class MaxPool:
         axes = sliding_axes(x.shape[2:], *self._geometry)
         lowest = lowest_value(x.dtype)
         padded = pad_spatial(x, axes, lowest)
+        if not self._wants_indices:
+            return (reduce_windows(np.maximum, padded, axes, lowest),)
         shape = (*x.shape[:2], *(a.out for a in axes))
         y = np.full(shape, lowest, x.dtype)
-        if not self._wants_indices:
-            for _, region in window_taps(axes):
-                np.maximum(y, padded[region], out=y)
-            return (y,)
         indices = np.full(shape, -1, np.int64)
         for position, region in window_taps(axes):
             candidate = padded[region]
@@ -102,11 +100,7 @@ def _counts(axis: Axis, *, include_pad: bool) -> np.ndarray:
 
 
 def _sum_windows(x: np.ndarray, axes: Sequence[Axis]) -> np.ndarray:
-    padded = pad_spatial(x, axes)
-    y = np.zeros((*x.shape[:2], *(a.out for a in axes)), x.dtype)
-    for _, region in window_taps(axes):
-        y += padded[region]
-    return y
+    return reduce_windows(np.add, pad_spatial(x, axes), axes, 0)
 
 
 @kernel("LpPool")
@@ -122,6 +116,7 @@ def lp_pool(
     strides: Sequence[int] | None = None,
 ) -> np.ndarray:
     """Y = (sum |X|^p)^(1/p) over each window of X [N, C, *spatial]. Source: ONNX LpPool."""
+    _check_power(p)
     axes = sliding_axes(x.shape[2:], kernel_shape, strides, dilations, pads, auto_pad, ceil_mode)
     sums = _sum_windows(np.abs(widen(x)) ** p, axes)
     return cast(sums ** (1.0 / p), x.dtype)
@@ -143,5 +138,58 @@ def global_average_pool(x: np.ndarray) -> np.ndarray:
 @kernel("GlobalLpPool")
 def global_lp_pool(x: np.ndarray, *, p: int = 2) -> np.ndarray:
     """Y [N, C, 1, ...] = (sum |X|^p)^(1/p) over the spatial axes of X [N, C, *spatial]. Source: ONNX GlobalLpPool."""
+    _check_power(p)
     sums = (np.abs(widen(x)) ** p).sum(axis=tuple(range(2, x.ndim)), keepdims=True)
     return cast(sums ** (1.0 / p), x.dtype)
+
+
+def unpooled_sizes(
+    sizes: Sequence[int], kernel_shape: Sequence[int], strides: Sequence[int] | None, pads: Sequence[int] | None
+) -> list[int]:
+    """The spatial sizes that a pool makes `sizes` of.
+
+    Raises:
+        ValueError: the attributes do not fit the rank, or leave nothing.
+    """
+    rank = len(sizes)
+    strides, pads = strides or (1,) * rank, pads or (0,) * (2 * rank)
+    if len(kernel_shape) != rank or len(strides) != rank or len(pads) != 2 * rank:
+        raise ValueError(
+            f"kernel_shape {kernel_shape}, strides {strides} and pads {pads} do not fit {rank} spatial axes"
+        )
+    out = [(sizes[i] - 1) * strides[i] - pads[i] - pads[rank + i] + kernel_shape[i] for i in range(rank)]
+    if min(out, default=1) < 1:
+        raise ValueError(f"pads {pads} leave nothing of {out}")
+    return out
+
+
+@kernel("MaxUnpool")
+def max_unpool(
+    x: np.ndarray,
+    indices: np.ndarray,
+    output_shape: np.ndarray | None = None,
+    *,
+    kernel_shape: Sequence[int],
+    pads: Sequence[int] | None = None,
+    strides: Sequence[int] | None = None,
+) -> np.ndarray:
+    """Y = zeros with X [N, C, *spatial] at the flat `indices` into the tensor that was pooled.
+
+    A larger output_shape adds zeros after each axis. Source: ONNX MaxUnpool.
+    """
+    pooled = (*x.shape[:2], *unpooled_sizes(x.shape[2:], kernel_shape, strides, pads))
+    if indices.shape != x.shape or ((indices < 0) | (indices >= math.prod(pooled))).any():
+        raise IndexError(f"indices of shape {indices.shape} must be like X {x.shape} and point into a tensor {pooled}")
+    y = np.zeros(pooled, x.dtype)
+    y.reshape(-1)[indices.reshape(-1)] = x.reshape(-1)
+    if output_shape is None:
+        return y
+    extra = output_shape.astype(np.int64) - pooled if output_shape.shape == (x.ndim,) else np.array([-1])
+    if (extra < 0).any():
+        raise ValueError(f"output_shape {output_shape.tolist()} does not hold a tensor {pooled}")
+    return np.pad(y, [(0, int(n)) for n in extra])
+
+
+def _check_power(p: int) -> None:
+    if p < 1:
+        raise ValueError(f"p is {p}, must be at least 1")

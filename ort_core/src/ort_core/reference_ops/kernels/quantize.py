@@ -1,4 +1,4 @@
-"""Quantisation: QuantizeLinear, and products of quantised tensors."""
+"""Quantisation: QuantizeLinear, DequantizeLinear, and products of quantised tensors."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 from ort_core.ir.types import ElementType
 from ort_core.providers.kernel import kernel
 from ort_core.reference_ops.kernels.conv import convolve, shift, wrap_int32
+from ort_core.reference_ops.kernels.conversion import saturated
 from ort_core.reference_ops.kernels.numerics import axis_index, cast, on_axis
 
 _RANGES = {
@@ -48,21 +49,65 @@ def quantize_linear(
     else:
         element = ElementType(output_dtype or ElementType.UINT8)
     scale = along_axis(y_scale, x.shape, axis, block_size)
-    if precision:
-        dtype = ElementType(precision).dtype
-        x, scale = x.astype(dtype), scale.astype(dtype)
-    scaled = x / scale
+    compute = ElementType(precision).dtype if precision else _division_type(scale.dtype)
+    scaled = x.astype(compute) / scale.astype(compute)
     if element in _RANGES:
         point = None if y_zero_point is None else along_axis(y_zero_point, x.shape, axis, block_size)
         return saturate_integer(scaled, point, element)
-    if y_zero_point is not None and y_zero_point.astype(np.float32).any():
-        raise ValueError(f"the zero point of {element.onnx_name} must be zero")
+    if y_zero_point is not None:
+        _check_float_zero_point(y_zero_point, element)
     if saturate and element.name.startswith("FLOAT8"):
-        from onnx.numpy_helper import saturate_cast
-
-        saturated: np.ndarray = saturate_cast(scaled, element.dtype)
-        return saturated
+        return saturated(scaled, element)
     return cast(scaled, element.dtype)
+
+
+def _division_type(scale: np.dtype) -> np.dtype:
+    if scale.kind in "iu":
+        return np.dtype(np.float64)
+    return scale if scale.itemsize > 1 else np.dtype(np.float32)
+
+
+@kernel("DequantizeLinear")
+def dequantize_linear(
+    x: np.ndarray,
+    x_scale: np.ndarray,
+    x_zero_point: np.ndarray | None = None,
+    *,
+    axis: int = 1,
+    block_size: int = 0,
+    output_dtype: int = 0,
+) -> np.ndarray:
+    """Y = (X - zero_point) * scale, with one of both, one for each index of `axis`, or one for each block along it.
+
+    Source: ONNX DequantizeLinear.
+    """
+    element = ElementType.from_dtype(x.dtype)
+    real = x.astype(np.float32) if element not in _RANGES and element is not ElementType.INT32 else x.astype(np.int64)
+    if x_zero_point is not None:
+        if x_zero_point.dtype != x.dtype:
+            raise ValueError(f"x is {element.onnx_name}, x_zero_point is {x_zero_point.dtype.name}")
+        _check_float_zero_point(x_zero_point, element)
+        real = real - along_axis(x_zero_point.astype(real.dtype), x.shape, axis, block_size)
+    y = real.astype(np.float32) * along_axis(x_scale.astype(np.float32), x.shape, axis, block_size)
+    return cast(y, ElementType(output_dtype).dtype if output_dtype else x_scale.dtype)
+
+
+@kernel("DynamicQuantizeLinear")
+def dynamic_quantize_linear(x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Y uint8, scale and zero point such that the range of X and 0 becomes 0 to 255.
+
+    As in onnxruntime the scale is 1 if all of X is 0. Source: ONNX DynamicQuantizeLinear.
+    """
+    low, high = x.min(initial=0), x.max(initial=0)
+    scale = (high - low) / np.float32(255) if high > low else np.float32(1)
+    zero_point = saturate_integer(np.asarray(-low / scale), None, ElementType.UINT8)
+    y = saturate_integer(x / scale, zero_point, ElementType.UINT8)
+    return y, np.asarray(scale, np.float32), zero_point
+
+
+def _check_float_zero_point(zero_point: np.ndarray, element: ElementType) -> None:
+    if element not in _RANGES and element is not ElementType.INT32 and zero_point.astype(np.float32).any():
+        raise ValueError(f"the zero point of {element.onnx_name} must be zero")
 
 
 def along_axis(parameter: np.ndarray, shape: tuple[int, ...], axis: int, block_size: int) -> np.ndarray:
@@ -87,12 +132,12 @@ def along_axis(parameter: np.ndarray, shape: tuple[int, ...], axis: int, block_s
 
 
 def saturate_integer(real: np.ndarray, zero_point: np.ndarray | None, element: ElementType) -> np.ndarray:
-    """round_half_even(real) + zero_point, clipped to the range of `element`."""
+    """round_half_even(real) + zero_point, clipped to the range of `element`; NaN is its lowest, as in onnxruntime."""
     low, high = _RANGES[element]
     rounded = np.rint(real.astype(np.float64))
     if zero_point is not None:
         rounded += zero_point.astype(np.float64)
-    clipped = np.clip(rounded, low, high)
+    clipped = np.clip(np.where(np.isnan(rounded), low, rounded), low, high)
     return clipped.astype(element.dtype) if element.bits >= 8 else clipped.astype(np.int8).astype(element.dtype)
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 
@@ -14,31 +13,50 @@ from ort_core.providers.kernel import kernel
 from ort_core.random import generator_for
 from ort_core.reference_ops.kernels.numerics import cast, widen
 
+_Draw: TypeAlias = Callable[[tuple[int, ...], np.dtype], np.ndarray]
+"""Draws numbers of a shape and type."""
+
 
 def _generator(node: Node, seed: float | None) -> np.random.Generator:
     return generator_for(seed, (node.op_type, node.name, tuple(v.name for v in node.outputs if v is not None)))
 
 
+def _draw_normal(generator: np.random.Generator, mean: float, scale: float) -> _Draw:
+    return lambda shape, dtype: np.asarray(generator.normal(mean, scale, shape)).astype(dtype)
+
+
+def _draw_uniform(generator: np.random.Generator, low: float, high: float) -> _Draw:
+    """Numbers from low to below high, also where the type would round them up to it."""
+
+    def draw(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+        y = np.asarray(generator.uniform(low, high, shape)).astype(dtype)
+        end = dtype.type(high)
+        last = np.nextafter(end, dtype.type(low))
+        return np.where(y < end, y, last) if low < high else y
+
+    return draw
+
+
 class _OfShape:
     """Numbers of the shape and type in the attributes."""
 
-    def configure(self, draw: Callable[..., Any], shape: Sequence[int], dtype: int) -> None:
+    def configure(self, draw: _Draw, shape: Sequence[int], dtype: int) -> None:
         self._draw, self._shape, self._dtype = draw, tuple(shape), ElementType(dtype).dtype
 
     def run(self) -> np.ndarray:
         """Draws the numbers."""
-        return np.asarray(self._draw(self._shape)).astype(self._dtype)
+        return self._draw(self._shape, self._dtype)
 
 
 class _LikeInput:
     """Numbers of the input's shape and, unless an attribute gives another, of its type."""
 
-    def configure(self, draw: Callable[..., Any], dtype: int | None) -> None:
+    def configure(self, draw: _Draw, dtype: int | None) -> None:
         self._draw, self._dtype = draw, ElementType(dtype).dtype if dtype else None
 
     def run(self, x: np.ndarray) -> np.ndarray:
         """Draws the numbers."""
-        return np.asarray(self._draw(x.shape)).astype(self._dtype or x.dtype)
+        return self._draw(x.shape, self._dtype or x.dtype)
 
 
 @kernel("RandomNormal")
@@ -57,7 +75,7 @@ class RandomNormal(_OfShape):
         seed: float | None = None,
     ) -> None:
         """Makes the generator."""
-        self.configure(partial(_generator(node, seed).normal, mean, scale), shape, dtype)
+        self.configure(_draw_normal(_generator(node, seed), mean, scale), shape, dtype)
 
 
 @kernel("RandomNormalLike")
@@ -75,7 +93,7 @@ class RandomNormalLike(_LikeInput):
         seed: float | None = None,
     ) -> None:
         """Makes the generator."""
-        self.configure(partial(_generator(node, seed).normal, mean, scale), dtype)
+        self.configure(_draw_normal(_generator(node, seed), mean, scale), dtype)
 
 
 @kernel("RandomUniform")
@@ -94,7 +112,7 @@ class RandomUniform(_OfShape):
         seed: float | None = None,
     ) -> None:
         """Makes the generator."""
-        self.configure(partial(_generator(node, seed).uniform, low, high), shape, dtype)
+        self.configure(_draw_uniform(_generator(node, seed), low, high), shape, dtype)
 
 
 @kernel("RandomUniformLike")
@@ -112,7 +130,7 @@ class RandomUniformLike(_LikeInput):
         seed: float | None = None,
     ) -> None:
         """Makes the generator."""
-        self.configure(partial(_generator(node, seed).uniform, low, high), dtype)
+        self.configure(_draw_uniform(_generator(node, seed), low, high), dtype)
 
 
 @kernel("Bernoulli")

@@ -30,6 +30,34 @@ class _Axis(NamedTuple):
     end: float
 
 
+def resized_dims(
+    dims: Sequence[int], scales: np.ndarray | None, sizes: np.ndarray | None, policy: str
+) -> tuple[list[int], list[float]]:
+    """The sizes that axes of sizes `dims` are resized to, and their scales.
+
+    Raises:
+        ValueError: scales and sizes do not fit the axes.
+    """
+    given = scales if scales is not None and scales.size else sizes
+    if given is None or given.shape != (len(dims),):
+        raise ValueError(f"scales or sizes need a value for each of the {len(dims)} axes")
+    if given is scales:
+        factors = given.astype(np.float32)
+        if not np.isfinite(factors).all():
+            raise ValueError(f"scales must be finite, got {given.tolist()}")
+        out = [int(n) for n in np.floor(np.array(dims, np.float32) * factors)]
+        steps = factors.astype(float).tolist()
+    else:
+        out = [int(s) for s in given]
+        steps = [o / d if d else 0.0 for o, d in zip(out, dims, strict=True)]
+        if policy != "stretch":
+            common = {"not_larger": min, "not_smaller": max}[policy](steps)
+            out, steps = [int(common * d + 0.5) for d in dims], [common] * len(dims)
+    if any(step <= 0 < size or step < 0 for step, size in zip(steps, dims, strict=True)):
+        raise ValueError(f"scales and sizes must be positive, got {given.tolist()}")
+    return out, steps
+
+
 @kernel("Resize")
 class Resize:
     """Y = X interpolated to other sizes along `axes`. Source: ONNX Resize."""
@@ -72,33 +100,22 @@ class Resize:
                 continue
             if axis.size == 0:
                 raise ValueError(f"axis {axis.axis} of size 0 cannot be resized")
+            if axis.out == 0:
+                y = np.take(y, np.zeros(0, np.intp), axis=axis.axis)
+                continue
             places = self._places(axis)
             y = self._nearest(y, axis, places) if self._mode == "nearest" else self._weighted(y, axis, places)
             if self._coordinates == "tf_crop_and_resize":
                 outside = (places < 0) | (places > axis.size - 1)
                 y = np.where(on_axis(outside, axis.axis, x.ndim), np.asarray(self._outside).astype(y.dtype), y)
-        return _saturate(y, x.dtype)
+        return _saturate(y, x.dtype, round_to_integer=np.rint if self._antialias else np.trunc)
 
     def _resized_axes(
         self, x: np.ndarray, roi: np.ndarray | None, scales: np.ndarray | None, sizes: np.ndarray | None
     ) -> list[_Axis]:
         axes = [axis_index(a, x.ndim) for a in self._axes] if self._axes is not None else list(range(x.ndim))
         dims = [x.shape[a] for a in axes]
-        given = scales if scales is not None and scales.size else sizes
-        if given is None or given.shape != (len(axes),):
-            raise ValueError(f"scales or sizes need a value for each of the {len(axes)} axes")
-        if scales is not None and scales.size:
-            factors = scales.astype(np.float32)
-            out = np.floor(np.array(dims, np.float32) * factors).astype(np.int64).tolist()
-            steps = factors.astype(float).tolist()
-        else:
-            out = [int(s) for s in given]
-            steps = [o / d if d else 0.0 for o, d in zip(out, dims, strict=True)]
-            if self._policy != "stretch":
-                common = {"not_larger": min, "not_smaller": max}[self._policy](steps)
-                out, steps = [int(common * d + 0.5) for d in dims], [common] * len(dims)
-        if min(steps) < 0 or min(out) < 0:
-            raise ValueError(f"scales and sizes must be positive, got {given.tolist()}")
+        out, steps = resized_dims(dims, scales, sizes, self._policy)
         region = [0.0] * len(axes) + [1.0] * len(axes)
         if self._coordinates == "tf_crop_and_resize":
             if roi is None or roi.shape != (2 * len(axes),):
@@ -154,10 +171,11 @@ class Resize:
         return y
 
 
-def _saturate(y: np.ndarray, dtype: np.dtype) -> np.ndarray:
+def _saturate(y: np.ndarray, dtype: np.dtype, round_to_integer: np.ufunc) -> np.ndarray:
+    """`y` in another type; onnxruntime rounds to integers where it antialiases and cuts elsewhere."""
     if y.dtype == dtype:
         return y
     if dtype.kind in "iu":
         bounds = np.iinfo(dtype)
-        return cast(np.clip(np.rint(y), bounds.min, bounds.max), dtype)
+        return cast(np.clip(round_to_integer(y), bounds.min, bounds.max), dtype)
     return cast(y, dtype)

@@ -13,8 +13,8 @@ from ort_core.providers.kernel import kernel
 from ort_core.reference_ops.kernels.numerics import cast, cubic_weight, on_axis, widen
 from ort_core.reference_ops.kernels.windows import check_kernel_shape, sliding_axes
 
-Taps: TypeAlias = "list[tuple[np.ndarray, np.ndarray]]"
-"""The pixels along one axis that make up each sample, each as (index, weight)."""
+Taps: TypeAlias = "list[tuple[np.ndarray, np.ndarray, np.ndarray]]"
+"""The pixels along one axis that make up each sample, each as (index, weight, whether the pixel counts)."""
 
 _CUBIC = -0.75
 _MODES = {"linear": "linear", "bilinear": "linear", "nearest": "nearest", "cubic": "cubic", "bicubic": "cubic"}
@@ -45,22 +45,29 @@ def grid_sample(
             _taps(grid[n, ..., rank - 1 - i].astype(np.float32), size, kind, padding_mode, bool(align_corners))
             for i, size in enumerate(x.shape[2:])
         ]
-        y[n] = cast(_weighted_sum(widen(x[n]), taps), x.dtype)
+        y[n] = cast(_weighted_sum(_real(x[n]), taps), x.dtype)
     return y
+
+
+def _real(image: np.ndarray) -> np.ndarray:
+    """The image in a type that fractions of its elements have."""
+    return image.astype(np.float64) if image.dtype.kind in "iub" else widen(image)
 
 
 def _weighted_sum(image: np.ndarray, taps: Sequence[Taps]) -> np.ndarray:
     """`image` [C, *spatial] at the samples whose pixels `taps` name for each axis: [C, *samples]."""
     total = np.zeros((image.shape[0], *taps[0][0][0].shape), image.dtype)
     for combination in itertools.product(*taps):
-        weight = np.prod([w for _, w in combination], axis=0, dtype=image.dtype)
-        index: tuple[Any, ...] = (slice(None), *(place for place, _ in combination))
-        total += image[index] * weight
+        weight = np.prod([w for _, w, _ in combination], axis=0, dtype=image.dtype)
+        index: tuple[Any, ...] = (slice(None), *(place for place, _, _ in combination))
+        inside = np.logical_and.reduce([counts for _, _, counts in combination])
+        total += np.where(inside, image[index], image.dtype.type(0)) * weight
     return total
 
 
 def _taps(normal: np.ndarray, size: int, kind: str, padding_mode: str, align_corners: bool) -> Taps:
-    """The pixels along one axis that make up samples at coordinates from -1 to 1."""
+    """The pixels along one axis that make up samples at coordinates from -1 to 1; others than numbers are taken for -1."""
+    normal = np.where(np.isfinite(normal), normal, np.float32(-1))
     if align_corners:
         low, high = 0.0, size - 1.0
         place = (normal + 1) / 2 * np.float32(size - 1)
@@ -88,12 +95,11 @@ def _taps(normal: np.ndarray, size: int, kind: str, padding_mode: str, align_cor
 
 def _clamped(
     index: np.ndarray, weight: np.ndarray, size: int, *, outside_counts: bool
-) -> tuple[np.ndarray, np.ndarray]:
-    """A pixel with its index inside the axis; one from outside has weight 0 unless it counts."""
-    if not outside_counts:
-        weight = np.where((index >= 0) & (index < size), weight, 0)
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A pixel with its index inside the axis."""
+    counts = np.full(index.shape, True) if outside_counts else (index >= 0) & (index < size)
     finite = np.nan_to_num(index, nan=0.0, posinf=size, neginf=0.0)
-    return np.clip(finite, 0, size - 1).astype(np.intp), weight
+    return np.clip(finite, 0, size - 1).astype(np.intp), weight, counts
 
 
 def _reflect(place: np.ndarray, low: float, high: float) -> np.ndarray:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
 from ort_core.ir.graph import Node
 from ort_core.ir.types import ElementType
 from ort_core.providers.kernel import kernel
-from ort_core.reference_ops.kernels.numerics import cast, reduced_axes, widen
+from ort_core.reference_ops.kernels.numerics import cast, reduced_axes
 
 
 @kernel("Add")
@@ -75,6 +73,8 @@ def reshape(data: np.ndarray, target: np.ndarray, *, allowzero: int = 0) -> np.n
     dims = target.tolist()
     if not allowzero:
         dims = [data.shape[i] if d == 0 else d for i, d in enumerate(dims)]
+    if min(dims, default=0) < -1:
+        raise ValueError(f"dimension {min(dims)} must be at least -1")
     return data.reshape(dims)
 
 
@@ -118,47 +118,6 @@ class ConstantOfShape:
     def run(self, shape: np.ndarray) -> np.ndarray:
         """Fills the tensor."""
         return np.full(tuple(shape.tolist()), self._value[0], self._value.dtype)
-
-
-def _is_plain(dtype: np.dtype) -> bool:
-    """Whether numpy itself converts the type as ONNX asks: its own booleans, integers and floats."""
-    return dtype.isbuiltin == 1 and dtype.kind in "biuf"
-
-
-def _as_plain(x: np.ndarray) -> np.ndarray:
-    """`x` with ml_dtypes elements as the numpy type that holds them exactly: the narrow types do not convert to each other."""
-    if x.dtype.isbuiltin == 1:
-        return x
-    return widen(x) if "float" in x.dtype.name else x.astype(np.int8)
-
-
-@kernel("Cast")
-class Cast:
-    """Y = X converted to the type `to`. Source: ONNX Cast."""
-
-    def prepare(self, node: Node, ctx: object, *, to: int, saturate: int = 1, round_mode: str = "up") -> None:
-        """Keeps the type, and the node for `onnx.reference`, which converts strings and narrow types."""
-        self._dtype, self._node = ElementType(to).dtype, node
-
-    def run(self, x: np.ndarray) -> np.ndarray:
-        """Converts the tensor."""
-        x = _as_plain(x)
-        if _is_plain(x.dtype) and _is_plain(self._dtype):
-            return x.astype(self._dtype)
-        result: np.ndarray = self._reference(x)[0]
-        return result
-
-    @functools.cached_property
-    def _reference(self) -> Callable[..., Any]:
-        import onnx.defs
-
-        from ort_core.reference_ops.onnx_ops import find_class, make_run
-
-        opset = onnx.defs.onnx_opset_version()
-        op_class = find_class("Cast", "", opset)
-        if op_class is None:
-            raise NotImplementedError("onnx.reference has no Cast")
-        return make_run(self._node, op_class, {"": opset})
 
 
 @kernel("Range")

@@ -10,7 +10,7 @@ import numpy as np
 
 from ort_core.ir.graph import Node, SparseWeight
 from ort_core.providers.kernel import kernel
-from ort_core.reference_ops.kernels.numerics import axis_index, cast, on_axis
+from ort_core.reference_ops.kernels.numerics import axis_index, cast, clamped_slice, on_axis
 from ort_core.values import RuntimeValue, SparseValue
 
 
@@ -91,20 +91,12 @@ def slice_(
     chosen = range(starts.size) if axes is None else axes.tolist()
     strides = [1] * starts.size if steps is None else steps.tolist()
     parts = [slice(None)] * data.ndim
-    for start, end, axis, step in zip(starts.tolist(), ends.tolist(), chosen, strides, strict=True):
-        at = axis_index(axis, data.ndim)
-        parts[at] = _clamped(start, end, step, data.shape[at])
+    places = [axis_index(axis, data.ndim) for axis in chosen]
+    if len(set(places)) != len(places) or 0 in strides:
+        raise ValueError(f"axes {list(chosen)} must differ, and steps {strides} must not be zero")
+    for start, end, at, step in zip(starts.tolist(), ends.tolist(), places, strides, strict=True):
+        parts[at] = clamped_slice(start, end, step, data.shape[at])
     return data[tuple(parts)]
-
-
-def _clamped(start: int, end: int, step: int, size: int) -> slice:
-    if size == 0:
-        return slice(0, 0)
-    start, end = start + size * (start < 0), end + size * (end < 0)
-    if step > 0:
-        return slice(min(max(start, 0), size), min(max(end, 0), size), step)
-    stop = min(max(end, -1), size - 1)
-    return slice(min(max(start, 0), size - 1), None if stop < 0 else stop, step)
 
 
 @kernel("Split")
@@ -124,8 +116,8 @@ class Split:
             sizes = [min(part, max(0, size - i * part)) for i in range(self._parts)]
         else:
             sizes = split.tolist()
-        if sum(sizes) != size or min(sizes, default=0) < 0:
-            raise ValueError(f"parts of {sizes} do not make up axis {axis} of {size}")
+        if len(sizes) != self._parts or sum(sizes) != size or min(sizes) < 0:
+            raise ValueError(f"{self._parts} parts of {sizes} do not make up axis {axis} of {size}")
         return tuple(np.split(x, np.cumsum(sizes[:-1]), axis=axis))
 
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+
+_MOST_TAPS = 4096
+"""Kernel positions up to which windows are reduced position by position, which reads memory in order."""
 
 
 class Axis(NamedTuple):
@@ -115,6 +119,17 @@ def window_taps(axes: Sequence[Axis]) -> Iterator[tuple[tuple[int, ...], tuple[A
             for p, a in zip(position, axes, strict=True)
         ]
         yield position, (..., *slices)
+
+
+def reduce_windows(ufunc: np.ufunc, padded: np.ndarray, axes: Sequence[Axis], start: object) -> np.ndarray:
+    """Y [N, C, *out] = what `ufunc` makes of `start` and each window of `padded` [N, C, ...]."""
+    y = np.full((*padded.shape[:2], *(a.out for a in axes)), start, padded.dtype)
+    if math.prod(a.kernel for a in axes) > _MOST_TAPS:
+        over = tuple(range(2, 2 + len(axes)))
+        return np.asarray(ufunc(y, ufunc.reduce(window_view(padded, axes), axis=over, dtype=padded.dtype)))
+    for _, region in window_taps(axes):
+        ufunc(y, padded[region], out=y)
+    return y
 
 
 def window_view(padded: np.ndarray, axes: Sequence[Axis]) -> np.ndarray:

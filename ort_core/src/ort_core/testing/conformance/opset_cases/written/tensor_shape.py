@@ -1,0 +1,61 @@
+"""Written cases: operators that move, cut and reshape."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ort_core.testing.conformance.opset_cases.recipe import case
+from ort_core.testing.conformance.opset_cases.samples import X, f32, floats, i64, scalar
+
+RECIPES = [
+    case("Squeeze", (7, 11, 12), f32(1, 3, 1, 2), axes=[0, 2]),
+    case("Squeeze", 11, f32(1, 3, 1, 2), axes=[-2], note="negative"),
+    case("Squeeze", 11, f32(1, 3, 1), note="all"),
+    case("Unsqueeze", (7, 11, 12), X, axes=[0, 4]),
+    case("Slice", (7, 9), X, starts=[0, -3], ends=[1, 2**63 - 1], axes=[1, 2]),
+    case("Slice", 7, X, starts=[1, 0], ends=[5, -1], note="default_axes"),
+    case("Slice", (10, 11), X, i64(3, 0), i64(0, 2), i64(2, 0), i64(-1, 1), note="steps"),
+    case("Pad", (7, 10), X, pads=[0, 1, 0, 0, 2, 1], value=1.5),
+    case("Pad", 7, X, pads=[0, 1, 0, 0, -1, 1], note="cut"),
+    case("Pad", 7, X, pads=[0, 1, 1, 0, 1, 2], mode="reflect", value=3.0, note="reflect"),
+    case("Pad", 10, X, pads=[0, 1, 1, 0, 1, 2], mode="edge", note="edge"),
+    case("Pad", (11, 13, 18), X, i64(0, 1, 0, 0, 2, 1), scalar(1.5), note="inputs"),
+    case("Split", (7, 11), X, axis=1, split=[1, 2], out="a b"),
+    case("Split", (7, 11, 13), X, axis=2, out="a b", note="equal"),
+    case("Split", 13, X, i64(1, 2), axis=1, out="a b", note="input"),
+    case("TopK", (7, 9), X, k=2, axis=1, out="values indices"),
+    case("TopK", (10, 11), X, i64(2), axis=1, out="values indices", note="input"),
+    case("Scatter", (9, 10), X[0], np.array([[0, 1], [2, 0]]), f32(2, 2), axis=0),
+    case("ScatterElements", (11, 13, 16), X[0], np.array([[0, 1], [2, 0]]), f32(2, 2), axis=0),
+    case("Reshape", (7, 13, 14), X, i64(0, -1)),
+    case("Concat", (7, 11), X, X, axis=1),
+    case("Shape", (7, 13), X),
+    case("Size", (7, 13), X),
+    case("Flatten", (7, 9, 11), X),
+    case("Transpose", (7, 13), X, perm=[1, 0, 2]),
+    case("Tile", (7, 13), X, i64(1, 2, 1)),
+    case("Expand", (8, 13), X[:, :1], i64(2, 3, 4)),
+    case("Gather", (7, 11), X, i64(1, 0), axis=1),
+    case("GatherElements", (11, 13), X[0], np.array([[0, 1], [2, 0]])),
+    case("GatherND", (11, 12), X, np.array([[0, 1], [1, 0]])),
+    case("OneHot", (9, 11), i64(-1, 0, 3, -4), i64(3), floats(0, 1)),
+    case("DepthToSpace", (7, 11), f32(1, 4, 2, 2), blocksize=2),
+    case("EyeLike", 9, f32(3, 4)),
+    case("Range", 11, scalar(1.5), scalar(6.0), scalar(0.7)),
+    case("DFT", 17, f32(2, 6, 1)),
+    case("DFT", 17, f32(2, 6, 1), axis=1, onesided=1, note="onesided"),
+    case("DFT", 17, f32(2, 3, 6, 2), scalar(8, np.int64), axis=2, inverse=1, note="inverse"),
+    case("Slice", 9, X, starts=[-1, 0], ends=[-5, 10], axes=[0, 2], note="clamped"),
+    case("Slice", (10, 11, 13), X, i64(-1), i64(-1000), i64(0), i64(-1), note="backward"),
+    case("Slice", (10, 13), X, *(np.array([v], np.int32) for v in (1, 3, 2)), note="int32"),
+    case("Unsqueeze", 11, X, axes=[3, -5], note="unsorted"),
+    case("Split", (7, 11), X, axis=2, split=[1, 0, 3], out="a b c", note="empty"),
+    case("TopK", 11, X, i64(2), axis=1, largest=0, out="values indices", note="smallest"),
+    case("Scatter", (9, 10), X[0], np.array([[0, 1], [2, 0]]), f32(2, 2), axis=1, note="axis"),
+    *(case("OneHot", (9, 11), i64(1, 2, 0), i64(3), floats(5, 7), axis=axis, note=f"axis_{axis}") for axis in (0, -1)),
+    case("EyeLike", 9, i64([1, 2], [3, 4]), k=1, note="above"),
+    case("ReverseSequence", 10, f32(4, 3), i64(1, 2, 3), batch_axis=1, time_axis=0),
+    case("Pad", 18, X, i64(1, 2), scalar(1.0), i64(-1), note="axes"),
+    case("DFT", 17, f32(2, 6, 4, 1), axis=-2, note="negative"),
+    case("DFT", 20, f32(2, 6, 4, 1), scalar(9, np.int64), scalar(1, np.int64), note="longer"),
+]
