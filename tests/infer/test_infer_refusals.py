@@ -201,3 +201,8 @@ def test_constant_in_a_function_with_two_values() -> None:
         }"""
     with pytest.raises(errors.InvalidGraph, match="got 2 attributes"):
         inferred(text)
+
+
+def test_keepdims_that_is_neither_0_nor_1() -> None:
+    with pytest.raises(errors.InvalidGraph, match="'keepdims' is 2, expected 0 or 1"):
+        inferred("g (float[2] x) => (float[A] z) { z = ReduceSum<keepdims = 2>(x) }")

@@ -157,5 +157,5 @@ def test_control_flow_nested_too_deeply_is_refused() -> None:
         graph = graph.node[0].attribute.add(name="then_branch", type=onnx.AttributeProto.GRAPH).g
         graph.node.add(op_type="If", input=["c"], output=[f"t{depth}"])
         graph.output.add(name=f"t{depth}")
-    with pytest.raises(LimitExceeded, match="nested more than 48 levels deep"):
+    with pytest.raises(LimitExceeded, match="more than 48 levels of nesting"):
         from_proto(proto)

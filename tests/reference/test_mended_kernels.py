@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from reference_helpers import f32, i64, noise, run, run_all, strings
 
-from ort_core.errors import RuntimeException
+from ort_core.errors import OutOfMemory, RuntimeException
 
 NAN, INF = np.nan, np.inf
 
@@ -143,3 +143,13 @@ def test_windows_of_millions_of_positions_take_no_loop(op_type: str, value: floa
 def test_axes_resized_to_nothing_are_empty() -> None:
     x = noise(1, 1, 4, 4)
     assert run("Resize", x, None, f32(1, 1, 1e-7, 1), mode="cubic", antialias=1).shape == (1, 1, 0, 4)
+
+
+def test_counts_beyond_any_memory_do_not_make_empty_results() -> None:
+    most = np.array((1 << 63) - 1)
+    with pytest.raises(OutOfMemory):
+        run("OneHot", i64(0, 1), most, i64(0, 1), types=(np.int64,))
+    with pytest.raises(OutOfMemory):
+        run("Range", np.array(0), most, np.array(1), types=(np.int64,))
+    with pytest.raises(OutOfMemory):
+        run("Resize", np.ones((1, 2), np.float32), None, None, np.array([1, most]), mode="linear")

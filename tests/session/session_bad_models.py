@@ -201,7 +201,7 @@ STRUCTURE = {
     "function twice": (functions(*[("F0", [helper.make_node("Relu", ["a"], ["b"])])] * 2), "InvalidGraph", "twice"),
     "function without its output": (functions(("F0", [helper.make_node("Relu", ["a"], ["c"])])), "InvalidGraph", "'b'"),
     "functions that expand to 2**40 nodes": (function_tower(40, 2), "LimitExceeded", "65536 nodes"),
-    "functions 5000 levels deep": (function_tower(5000, 1), "LimitExceeded", "48 levels deep"),
+    "functions 5000 levels deep": (function_tower(5000, 1), "LimitExceeded", "48 levels of nesting"),
     "1000 nested Ifs": (nested_ifs(1000), "InvalidProtobuf", "nested more than 100 deep"),
 }  # fmt: skip
 

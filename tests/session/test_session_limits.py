@@ -75,17 +75,22 @@ class TestSizes:
         session(chain(1000), nodes=1000)
 
     def test_more_nodes_than_any_model_has_are_refused_by_default(self):
-        with pytest.raises(LimitExceeded, match="65536 nodes"):
-            session(chain((1 << 16) + 1))
+        with pytest.raises(LimitExceeded, match="262144 nodes"):
+            session(chain((1 << 18) + 1))
 
     def test_nodes_of_expanded_functions(self):
-        with pytest.raises(LimitExceeded, match="more than 100 nodes"):
-            session(function_tower(8, 2), nodes=100)
+        with pytest.raises(LimitExceeded, match="more than 100 nodes with its functions expanded"):
+            session(function_tower(8, 2), expanded_nodes=100)
+
+    def test_bodies_of_control_flow(self):
+        session(nested_ifs(3), subgraphs=6)
+        with pytest.raises(LimitExceeded, match="more than 5 bodies"):
+            session(nested_ifs(3), subgraphs=5)
 
     @pytest.mark.parametrize("source", [nested_ifs(6), function_tower(6, 1)], ids=["ifs", "functions"])
     def test_nesting(self, source):
         session(source, nesting=10)
-        with pytest.raises(LimitExceeded, match=r"more than 4 levels deep.*Limits[(]nesting"):
+        with pytest.raises(LimitExceeded, match=r"more than 4 levels of nesting.*Limits[(]nesting"):
             session(source, nesting=4)
 
     def test_constants(self):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from ort_core.errors import InvalidArgument, LimitExceeded
 
@@ -21,7 +21,9 @@ class Limits:
         memory_bytes: host memory for constants and values: what providers hold for the session plus what the runs in
             progress use at any time.
         initializer_bytes: total size of the constants that the model declares, wherever their data is.
-        nodes: nodes in all graphs, with every call of a function of the model replaced by its body.
+        nodes: nodes in the model file, in bodies and functions too.
+        expanded_nodes: nodes when every call of a function of the model is replaced by its body; a small file may have many.
+        subgraphs: bodies of control flow in the model file.
         nesting: levels of subgraphs, and of functions that call functions.
         fold_bytes: size of a constant that folding may make, and 1/64 of the size of all of a graph; what would be larger is
             computed when the model runs.
@@ -34,17 +36,18 @@ class Limits:
     load_timeout_s: float | None = None
     memory_bytes: int | None = None
     initializer_bytes: int | None = None
-    nodes: int = 1 << 16
+    nodes: int = 1 << 18
+    expanded_nodes: int = 1 << 16
+    subgraphs: int = 1 << 12
     nesting: int = 48
     fold_bytes: int = 1 << 20
 
     def __post_init__(self) -> None:
-        for name in ("memory_bytes", "initializer_bytes", "nodes", "nesting", "fold_bytes"):
+        for name, default in _SIZES.items():
             value = getattr(self, name)
-            optional = name in ("memory_bytes", "initializer_bytes")
-            if not (value is None and optional) and (not isinstance(value, int) or value < 0):
+            if not (value is None and default is None) and (not isinstance(value, int) or value < 0):
                 raise InvalidArgument(
-                    f"Limits.{name} takes an int >= 0{' or None' * optional}, got {type(value).__name__} {value!r}"
+                    f"Limits.{name} takes an int >= 0{'' if default else ' or None'}, got {type(value).__name__} {value!r}"
                 )
         timeout = self.load_timeout_s
         if timeout is not None and (not isinstance(timeout, int | float) or not 0 < timeout < math.inf):
@@ -60,21 +63,23 @@ class Limits:
         domain = domain or "ai.onnx"
         return f"{domain}::{op_type}" in allowed or f"{domain}::*" in allowed
 
-    def check_nodes(self, count: int, model: str) -> None:
-        """Raises LimitExceeded if a model has more nodes than allowed."""
-        if count > self.nodes:
+    def check(self, name: str, count: int, where: str) -> None:
+        """Raises LimitExceeded if `where` has more of something than the limit `name` allows."""
+        cap: int = getattr(self, name)
+        if count > cap:
             raise LimitExceeded(
-                f"'{model}' has more than {self.nodes} nodes, the limit of this session. If it is trustworthy, "
-                "set SessionOptions.limits to Limits(nodes=...) with a larger number."
+                f"{where} has more than {cap} {_WORDS[name]}, the limit of this session. If the model is trustworthy, set "
+                f"SessionOptions.limits to Limits({name}=...) with a larger number."
             )
 
-    def check_nesting(self, depth: int, what: str) -> None:
-        """Raises LimitExceeded if `what` is nested deeper than allowed."""
-        if depth > self.nesting:
-            raise LimitExceeded(
-                f"{what} is nested more than {self.nesting} levels deep, the limit of this session. Flatten the "
-                "model or, if it is trustworthy, set SessionOptions.limits to Limits(nesting=...) with a larger number."
-            )
+
+_SIZES = {f.name: f.default for f in fields(Limits) if f.name not in ("operators", "load_timeout_s")}
+_WORDS = {
+    "nodes": "nodes",
+    "expanded_nodes": "nodes with its functions expanded",
+    "subgraphs": "bodies of control flow",
+    "nesting": "levels of nesting",
+}
 
 
 def _names(given: Collection[str]) -> Collection[str]:

@@ -1,6 +1,7 @@
 """Attribute values on which `onnx.shape_inference` crashes or never returns; such nodes must not reach it.
 
-Found by fuzzing onnx 1.23.2: it indexes out of bounds (Split, GatherND) or loops (Einsum).
+Found by fuzzing onnx 1.23.2: it indexes out of bounds (Split, GatherND) or loops (Einsum). A `keepdims` other than 0 and 1 it
+takes for 0, and others for 1.
 """
 
 from __future__ import annotations
@@ -37,6 +38,10 @@ def _num_outputs(node: Node, value: Any) -> str | None:
     return None if value == len(node.outputs) else f"the number of outputs, {len(node.outputs)}"
 
 
+def _keepdims(node: Node, value: Any) -> str | None:
+    return None if value in (0, 1) else "0 or 1"
+
+
 _GUARDED: Mapping[str, tuple[str, Callable[[Node, Any], str | None]]] = {
     "Einsum": ("equation", _equation),
     "GatherND": ("batch_dims", _batch_dims),
@@ -45,15 +50,14 @@ _GUARDED: Mapping[str, tuple[str, Callable[[Node, Any], str | None]]] = {
 
 
 def check_guarded(node: Node) -> None:
-    """Checks the attribute of a node of the ONNX domain on which inference might crash.
+    """Checks the attribute of a node of the ONNX domain on which inference might crash or go wrong.
 
     Raises:
         InvalidGraph: its value makes no sense.
     """
-    guard = _GUARDED.get(node.op_type)
-    if guard is None or node.domain:
+    if node.domain:
         return
-    name, check = guard
+    name, check = _GUARDED.get(node.op_type, ("keepdims", _keepdims))
     attribute = node.attributes.get(name)
     if attribute is None or attribute.ref:
         return

@@ -81,6 +81,7 @@ class Reader:
         self.limits = limits
         self.progress = progress
         self.nodes = 0
+        self.subgraphs = 0
 
     def graph(
         self, proto: onnx.GraphProto, imports: dict[str, int], outer: Scope | None = None, title: str = ""
@@ -95,7 +96,7 @@ class Reader:
         graph.metadata = read_entries(proto.metadata_props)
         graph.annotations = tuple(proto.quantization_annotation)
         scope = Scope(graph, imports, outer, title or f"graph '{proto.name}'")
-        self.limits.check_nesting(scope.depth, scope.title)
+        self.limits.check("nesting", scope.depth, scope.title)
         self._interface(proto, scope)
         self._nodes(proto.node, scope)
         infos = {info.name: info for info in proto.value_info}
@@ -157,7 +158,7 @@ class Reader:
 
     def _nodes(self, protos: Sequence[onnx.NodeProto], scope: Scope) -> None:
         self.nodes += len(protos)
-        self.limits.check_nodes(self.nodes, scope.title)
+        self.limits.check("nodes", self.nodes, scope.title)
         outputs = [[scope.define(n, NodeTitle(p)) if n else None for n in p.output] for p in protos]
         if scope.outer is not None:
             refuse_ambiguous_names(protos, scope)
@@ -263,6 +264,8 @@ class Reader:
         return tuple(raw)
 
     def _subgraph(self, proto: onnx.GraphProto, where: object, owner: Node | str, scope: Scope) -> Graph:
+        self.subgraphs += 1
+        self.limits.check("subgraphs", self.subgraphs, "the model")
         graph = self.graph(proto, scope.imports, scope, f"{where} (graph '{proto.name}')")
         graph.parent = owner if isinstance(owner, Node) else None
         graph.declared_outputs = tuple(type_from_proto(info.type, where) for info in proto.output)

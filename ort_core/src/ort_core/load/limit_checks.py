@@ -82,9 +82,9 @@ def _check_functions(model: Model, limits: Limits) -> None:
     for key in _callees_first(calls):
         sizes[key] = sum(1 for _ in model.functions[key].graph.walk()) + sum(sizes[c] for c in calls[key])
         depths[key] = 1 + max((depths[c] for c in calls[key]), default=0)
-        limits.check_nesting(depths[key], f"function '{_label(key)}'")
+        limits.check("nesting", depths[key], f"function '{_label(key)}'")
     expanded = sum(1 for _ in model.graph.walk()) + sum(sizes[c] for c in _calls(model.graph, model))
-    limits.check_nodes(expanded, model.graph.name)
+    limits.check("expanded_nodes", expanded, f"graph '{model.graph.name}'")
 
 
 def _calls(graph: Graph, model: Model) -> Iterator[_Key]:

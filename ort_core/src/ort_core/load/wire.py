@@ -129,7 +129,7 @@ class _Walker:
                 raise self._error(start, f"field {number} of {kind} has wire type {wire}, expected 2 (a {child})")
             if child == "NodeProto":
                 self.nodes += 1
-                self.limits.check_nodes(self.nodes, self.source.name)
+                self.limits.check("nodes", self.nodes, f"'{self.source.name}'")
             if stop - body <= STRIP_BYTES:
                 continue
             inner, inner_size = self._message(child, body, stop, depth + 1)

@@ -7,6 +7,9 @@ from typing import Any
 
 import numpy as np
 
+MAX_COUNT = 1 << 60
+"""Elements of the largest array that there may be."""
+
 
 def widen(x: np.ndarray) -> np.ndarray:
     """`x`, with floats of at most 16 bits as float32: sums lose too much in them, and BLAS has no such type."""
@@ -53,6 +56,17 @@ def clamped_slice(start: int, end: int, step: int, size: int) -> slice:
         return slice(min(max(start, 0), size), min(max(end, 0), size), step)
     stop = min(max(end, -1), size - 1)
     return slice(min(max(start, 0), size - 1), None if stop < 0 else stop, step)
+
+
+def check_count(count: int) -> int:
+    """The count, if an array may have so many elements: of more, `np.arange` makes an empty one.
+
+    Raises:
+        MemoryError: it may not.
+    """
+    if count > MAX_COUNT:
+        raise MemoryError(f"{count} elements are more than any memory holds")
+    return count
 
 
 def on_axis(values: np.ndarray, axis: int, rank: int) -> np.ndarray:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ort_core.ir.graph import Node
 from ort_core.providers.kernel import kernel
-from ort_core.reference_ops.kernels.numerics import axis_index, cast, cubic_weight, on_axis, widen
+from ort_core.reference_ops.kernels.numerics import axis_index, cast, check_count, cubic_weight, on_axis, widen
 
 _NEAREST: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "round_prefer_floor": lambda x: np.ceil(x - 0.5),
@@ -125,7 +125,11 @@ class Resize:
 
     def _places(self, axis: _Axis) -> np.ndarray:
         """The source coordinate of each output index, in float32: onnxruntime rounds ties as they fall there."""
-        index, scale, mode = np.arange(axis.out, dtype=np.float32), np.float32(axis.scale), self._coordinates
+        index, scale, mode = (
+            np.arange(check_count(axis.out), dtype=np.float32),
+            np.float32(axis.scale),
+            self._coordinates,
+        )
         length = scale * np.float32(axis.size)
         last = np.float32(axis.size - 1)
         if mode == "align_corners":

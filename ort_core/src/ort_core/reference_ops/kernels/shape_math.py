@@ -9,7 +9,7 @@ import numpy as np
 from ort_core.ir.graph import Node
 from ort_core.ir.types import ElementType
 from ort_core.providers.kernel import kernel
-from ort_core.reference_ops.kernels.numerics import cast, reduced_axes
+from ort_core.reference_ops.kernels.numerics import cast, check_count, reduced_axes
 
 
 @kernel("Add")
@@ -128,4 +128,6 @@ def range_(
     dtype = start.dtype
     compute = dtype if dtype.kind == "i" or dtype.itemsize > 2 else ElementType(stash_type).dtype
     first, last, step = (v.astype(compute).item() for v in (start, limit, delta))
+    if dtype.kind == "i" and step:
+        check_count((last - first) // step)
     return np.arange(first, last, step).astype(dtype)

@@ -10,7 +10,7 @@ import numpy as np
 
 from ort_core.ir.graph import Node, SparseWeight
 from ort_core.providers.kernel import kernel
-from ort_core.reference_ops.kernels.numerics import axis_index, cast, clamped_slice, on_axis
+from ort_core.reference_ops.kernels.numerics import axis_index, cast, check_count, clamped_slice, on_axis
 from ort_core.values import RuntimeValue, SparseValue
 
 
@@ -167,7 +167,7 @@ def one_hot(indices: np.ndarray, depth: np.ndarray, values: np.ndarray, *, axis:
         raise ValueError(f"depth is {count} and values have shape {values.shape}, expected at least 0 and (2,)")
     axis = axis_index(axis, indices.ndim + 1)
     wrapped = np.expand_dims(np.where(indices < 0, indices + count, indices), axis)
-    hot = on_axis(np.arange(count), axis, indices.ndim + 1) == wrapped
+    hot = on_axis(np.arange(check_count(count)), axis, indices.ndim + 1) == wrapped
     return cast(np.where(hot, values[1], values[0]), values.dtype)
 
 
