@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ort_core.ir.graph import Attribute, Graph, Node, SparseWeight, Value
+from ort_core.ir.attributes import Attribute, SparseWeight
+from ort_core.ir.graph import Graph, Node, Value
 from ort_core.ir.rewrite import check_invariants
 from ort_core.ir.tensors import ArrayWeight, WeightRef
 from ort_core.load.weights import StoredWeight, VarintWeight

@@ -3,10 +3,10 @@
 import json
 
 import pytest
-from kit_faulty_provider import NAME
 from kit_helpers import counts_of, run_kit
 
 DTYPES = "ort_core.testing.conformance.test_dtypes"
+NAME = "FaultyExecutionProvider"
 SELECTED = ("-p", "kit_faulty_provider", "--ort-provider", NAME, "-k", "Add-T- or Neg-T- or Sub-T-", "--tb=no")
 WRONG = "test_dtypes.py::test_dtype[Add-T-int8]"
 RIGHT = "test_dtypes.py::test_dtype[Add-T-float]"

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from ort_core.errors import InvalidGraph
-from ort_core.ir.graph import Attribute, AttributeKind, Function, Graph, Model, Node, Value, captures
+from ort_core.ir.attributes import Attribute, AttributeKind
+from ort_core.ir.graph import Function, Graph, Model, Node, Value, captures
 from ort_core.ir.rewrite import (
     add_constant,
     add_node,

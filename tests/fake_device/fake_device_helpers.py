@@ -6,7 +6,8 @@ import ctypes
 
 import numpy as np
 
-from ort_core.ir.graph import Attribute, AttributeKind, Graph, Node, Value
+from ort_core.ir.attributes import Attribute, AttributeKind
+from ort_core.ir.graph import Graph, Node, Value
 from ort_core.ir.tensors import ArrayWeight
 from ort_core.ir.types import ElementType, TensorType
 from ort_core.providers.spec import GraphView, Partition, SessionEnv

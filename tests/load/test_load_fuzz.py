@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from load_samples import everywhere
 
 from ort_core.errors import OrtError
-from ort_core.ir.graph import SparseWeight
+from ort_core.ir.attributes import SparseWeight
 from ort_core.ir.proto import to_proto
 from ort_core.ir.rewrite import check_invariants
 from ort_core.load.onnx_model import load_model

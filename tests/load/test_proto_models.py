@@ -12,7 +12,8 @@ from onnx import TensorProto, helper, numpy_helper, parser
 from proto_compare import canonical
 
 from ort_core.errors import InvalidGraph
-from ort_core.ir.graph import AttributeKind, Model, Node, Origin, SparseWeight, Value
+from ort_core.ir.attributes import AttributeKind, SparseWeight
+from ort_core.ir.graph import Model, Node, Origin, Value
 from ort_core.ir.proto import attribute_from_proto, from_proto, node_to_proto, to_proto
 from ort_core.ir.proto_tensors import WEIGHT_KEY
 from ort_core.ir.proto_types import type_from_proto, type_to_proto

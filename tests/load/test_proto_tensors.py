@@ -7,7 +7,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from ort_core.errors import InvalidArgument, InvalidGraph
-from ort_core.ir.graph import SparseWeight
+from ort_core.ir.attributes import SparseWeight
 from ort_core.ir.proto_tensors import (
     sparse_from_proto,
     sparse_to_proto,

@@ -4,7 +4,8 @@ from reference_helpers import ML, OPSETS, f32, i64, make_node, noise, read_only,
 
 from ort_core import errors
 from ort_core.errors import InvalidGraph, OutOfMemory, RuntimeException
-from ort_core.ir.graph import Attribute, AttributeKind, Graph, Origin
+from ort_core.ir.attributes import Attribute, AttributeKind
+from ort_core.ir.graph import Graph, Origin
 from ort_core.ir.types import ElementType, OptionalType, SequenceType, TensorType
 from ort_core.reference_ops import bind, bind_kernel, supports
 

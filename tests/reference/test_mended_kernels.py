@@ -153,3 +153,9 @@ def test_counts_beyond_any_memory_do_not_make_empty_results() -> None:
         run("Range", np.array(0), most, np.array(1), types=(np.int64,))
     with pytest.raises(OutOfMemory):
         run("Resize", np.ones((1, 2), np.float32), None, None, np.array([1, most]), mode="linear")
+
+
+@pytest.mark.parametrize(("limit", "delta"), [(4.6e18, INF), (-5.0, -INF), (0.0, 1.0), (5.0, -1.0)])
+def test_a_range_whose_quotient_is_not_positive_is_empty(limit: float, delta: float) -> None:
+    arguments = [np.array(v, np.float32) for v in (0, limit, delta)]
+    assert run("Range", *arguments).shape == (0,)

@@ -35,7 +35,7 @@ def two():
         (np.array(["d", "s"]), [DIFFERENCE, SUM]),
         ([b"d"], [DIFFERENCE]),
     ],
-    ids=str,
+    ids=lambda item: type(item).__name__,
 )
 def test_outputs_come_as_and_in_the_order_that_they_were_asked_for(two, x, names, expected):
     results = two.run(names, {"a": x, "b": x + 1})

@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ort_core.errors import RuntimeException
-from ort_core.ir.graph import Node, SparseWeight, Value
+from ort_core.ir.attributes import SparseWeight
+from ort_core.ir.graph import Node, Value
 from ort_core.ir.tensors import WeightRef
 from ort_core.load.weights import WeightBlocks
 from ort_core.progress import UNWATCHED, Progress

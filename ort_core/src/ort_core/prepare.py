@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ort_core.errors import InvalidArgument, InvalidGraph
-from ort_core.ir.graph import Graph, Model, Node, SparseWeight
+from ort_core.ir.attributes import SparseWeight
+from ort_core.ir.graph import Graph, Model, Node
 from ort_core.ir.passes import Level, PassContext
 from ort_core.ir.tensors import ArrayWeight, WeightRef
 from ort_core.ir.types import TensorType, ValueType, describe

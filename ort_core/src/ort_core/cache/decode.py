@@ -11,7 +11,8 @@ from typing import Any
 
 from ort_core.cache.encode import SINGULAR
 from ort_core.cache.types import type_from_document
-from ort_core.ir.graph import Attribute, AttributeKind, Function, Graph, Model, Node, Origin, SparseWeight, Value
+from ort_core.ir.attributes import Attribute, AttributeKind, SparseWeight
+from ort_core.ir.graph import Function, Graph, Model, Node, Origin, Value
 from ort_core.ir.tensors import WeightRef
 from ort_core.ir.types import ValueType
 from ort_core.metadata import ModelMetadata

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from ort_core.cache.types import Numbers, type_to_document
 from ort_core.cache.weights import NotStorableError, WeightWriter
-from ort_core.ir.graph import Attribute, AttributeKind, Function, Graph, Model, Node, SparseWeight, Value
+from ort_core.ir.attributes import Attribute, AttributeKind, SparseWeight
+from ort_core.ir.graph import Function, Graph, Model, Node, Value
 from ort_core.ir.tensors import ArrayWeight
 
 if TYPE_CHECKING:

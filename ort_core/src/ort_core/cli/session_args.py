@@ -13,15 +13,17 @@ if TYPE_CHECKING:
     from ort_core import InferenceSession
 
 
-def add_session_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares MODEL and `--provider`."""
+def add_session_arguments(
+    parser: argparse.ArgumentParser, *, several: str = "in order of preference; may be repeated"
+) -> None:
+    """Declares MODEL and `--provider`; `several` says what more than one provider means."""
     parser.add_argument("model", metavar="MODEL", help="path of an ONNX model")
     parser.add_argument(
         "--provider",
         action="append",
         default=[],
         metavar="NAME[:KEY=VALUE,...]",
-        help="execution provider with its options, in order of preference; may be repeated "
+        help=f"execution provider with its options, {several} "
         "(default: every installed provider that is chosen automatically)",
     )
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from ort_core.errors import InvalidGraph
 from ort_core.infer.constants import check_constant
 from ort_core.infer.guards import check_guarded
-from ort_core.ir.graph import AttributeKind, Graph, Model, Node
+from ort_core.ir.attributes import AttributeKind
+from ort_core.ir.graph import Graph, Model, Node
 from ort_core.ir.schema import operator_schema
 
 if TYPE_CHECKING:

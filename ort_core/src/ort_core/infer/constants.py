@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from ort_core.errors import InvalidGraph
-from ort_core.ir.graph import Node, SparseWeight, Value
+from ort_core.ir.attributes import SparseWeight
+from ort_core.ir.graph import Node, Value
 from ort_core.ir.rewrite import constant_array
 from ort_core.ir.tensors import ArrayWeight, WeightRef
 from ort_core.ir.types import ElementType, TensorType

@@ -13,7 +13,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ort_core.infer.constants import constant_type, constant_weight
-from ort_core.ir.graph import Attribute, AttributeKind, Function, Graph, Model, Node, SparseWeight, Value
+from ort_core.ir.attributes import Attribute, AttributeKind, SparseWeight
+from ort_core.ir.graph import Function, Graph, Model, Node, Value
 from ort_core.ir.proto_tensors import STRIP_BYTES
 from ort_core.ir.proto_types import type_from_proto, type_to_proto
 from ort_core.ir.tensors import WeightRef

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from ort_core.ir.types import describe
 
 if TYPE_CHECKING:
-    from ort_core.ir.graph import Attribute, Graph, Node, Value
+    from ort_core.ir.attributes import Attribute
+    from ort_core.ir.graph import Graph, Node, Value
 
 
 def dump_graph(graph: Graph, indent: str = "") -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from ort_core.ir.graph import Attribute, Graph, Model, Node
+from ort_core.ir.attributes import Attribute
+from ort_core.ir.graph import Graph, Model, Node
 from ort_core.ir.proto_reader import Reader, read_model
 from ort_core.ir.proto_scope import Scope
 from ort_core.ir.proto_tensors import (

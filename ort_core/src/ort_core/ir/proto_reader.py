@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ort_core.errors import InvalidGraph
-from ort_core.ir.graph import Attribute, AttributeKind, Function, Graph, Model, Node, Origin, Value
+from ort_core.ir.attributes import Attribute, AttributeKind
+from ort_core.ir.graph import Function, Graph, Model, Node, Origin, Value
 from ort_core.ir.proto_scope import (
     AttributeTitle,
     NodeTitle,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 
 from ort_core.errors import InvalidGraph
-from ort_core.ir.graph import SparseWeight
+from ort_core.ir.attributes import SparseWeight
 from ort_core.ir.proto_types import element_from_code, read_entries
 from ort_core.ir.tensors import ArrayWeight, WeightRef, packed_size_bytes, unpack
 from ort_core.ir.types import ElementType

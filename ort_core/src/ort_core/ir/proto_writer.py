@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ort_core.errors import InvalidGraph
-from ort_core.ir.graph import Attribute, AttributeKind, Function, Graph, Model, Node, SparseWeight, Value
+from ort_core.ir.attributes import Attribute, AttributeKind, SparseWeight
+from ort_core.ir.graph import Function, Graph, Model, Node, Value
 from ort_core.ir.proto_reader import KEPT
 from ort_core.ir.proto_scope import read_imports
 from ort_core.ir.proto_tensors import TensorStore, sparse_to_proto, weight_to_proto

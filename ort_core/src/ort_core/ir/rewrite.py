@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from ort_core.errors import InvalidGraph
-from ort_core.ir.graph import Attribute, AttributeKind, Function, Graph, Model, Node, SparseWeight, Value
+from ort_core.ir.attributes import Attribute, AttributeKind, SparseWeight
+from ort_core.ir.graph import Function, Graph, Model, Node, Value
 from ort_core.ir.shapes import merge_shapes
 from ort_core.ir.tensors import ArrayWeight, ReleasedWeight, WeightRef
 from ort_core.ir.types import ElementType, TensorType

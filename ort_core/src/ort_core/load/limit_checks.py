@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import TypeAlias
 
 from ort_core.errors import InvalidGraph, LimitExceeded, OutOfMemory
-from ort_core.ir.graph import Graph, Model, SparseWeight
+from ort_core.ir.attributes import SparseWeight
+from ort_core.ir.graph import Graph, Model
 from ort_core.ir.tensors import WeightRef, packed_size_bytes
 from ort_core.limits import Limits
 

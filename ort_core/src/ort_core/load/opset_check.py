@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from ort_core import errors
 from ort_core.errors import InvalidGraph
-from ort_core.ir.graph import AttributeKind, Node
+from ort_core.ir.attributes import AttributeKind
+from ort_core.ir.graph import Node
 from ort_core.ir.schema import operator_schema
 from ort_core.load.opset_rules import RULES, pending
 

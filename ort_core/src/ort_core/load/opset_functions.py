@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from ort_core.errors import InvalidGraph
-from ort_core.ir.graph import AttributeKind, Function, Graph, Model, Node
+from ort_core.ir.attributes import AttributeKind
+from ort_core.ir.graph import Function, Graph, Model, Node
 from ort_core.ir.rewrite import inline_function
 from ort_core.load.opset_rules import pending
 

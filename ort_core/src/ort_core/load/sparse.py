@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from ort_core.errors import InvalidGraph, OutOfMemory
-from ort_core.ir.graph import Attribute, AttributeKind, Model, Node, SparseWeight
+from ort_core.ir.attributes import Attribute, AttributeKind, SparseWeight
+from ort_core.ir.graph import Model, Node
 from ort_core.ir.tensors import ArrayWeight
 from ort_core.ir.types import ElementType, TensorType, describe
 

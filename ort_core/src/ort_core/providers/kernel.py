@@ -20,7 +20,8 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
-from ort_core.ir.graph import AttributeKind, Node, Value
+from ort_core.ir.attributes import AttributeKind
+from ort_core.ir.graph import Node, Value
 from ort_core.ir.types import ElementType, TensorType
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ import numpy as np
 
 from ort_core.errors import InvalidGraph, OrtError, OutOfMemory, RuntimeException
 from ort_core.errors import NotImplemented as NotImplementedByReference
-from ort_core.ir.graph import AttributeKind, Node
+from ort_core.ir.attributes import AttributeKind
+from ort_core.ir.graph import Node
 from ort_core.ir.schema import operator_schema
 from ort_core.ir.types import TensorType, describe
 from ort_core.providers.names import REFERENCE

@@ -19,6 +19,8 @@ import argparse
 import json
 from typing import TYPE_CHECKING, Any
 
+from ort_core.cli.session_args import add_session_arguments, parse_provider
+
 if TYPE_CHECKING:
     from ort_core.cli.benchmark.engine import EngineSpec
     from ort_core.cli.benchmark.inputs import BenchInputs
@@ -29,15 +31,7 @@ HELP = "measure how long a model takes, on one engine or several"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the arguments of `ort-core bench`."""
-    parser.add_argument("model", metavar="MODEL", help="path of an ONNX model")
-    parser.add_argument(
-        "--provider",
-        action="append",
-        default=[],
-        metavar="NAME[:KEY=VALUE,...]",
-        help="execution provider with its options; repeat to compare several (default: the installed ones that are chosen "
-        "automatically)",
-    )
+    add_session_arguments(parser, several="repeat to compare several")
     parser.add_argument(
         "--compare",
         choices=("onnxruntime",),
@@ -101,7 +95,6 @@ def run(args: argparse.Namespace) -> int:
 
 def _engines(args: argparse.Namespace) -> list[EngineSpec]:
     from ort_core.cli.benchmark.engine import EngineSpec
-    from ort_core.cli.session_args import parse_provider
 
     chosen = [EngineSpec("ort_core", (parse_provider(text),), args.threads) for text in args.provider]
     specs = chosen or [EngineSpec("ort_core", (), args.threads)]

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ort_core.cli.inspection.external import DataFile, ExternalFiles, MissingWeight
-from ort_core.ir.graph import AttributeKind, Graph, Model, Node, SparseWeight
+from ort_core.ir.attributes import AttributeKind, SparseWeight
+from ort_core.ir.graph import Graph, Model, Node
 from ort_core.ir.tensors import WeightRef
 
 _TENSOR_KINDS = (AttributeKind.TENSOR, AttributeKind.TENSORS, AttributeKind.SPARSE_TENSOR, AttributeKind.SPARSE_TENSORS)

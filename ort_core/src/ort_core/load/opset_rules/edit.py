@@ -9,7 +9,8 @@ import numpy as np
 
 from ort_core import errors
 from ort_core.errors import InvalidGraph
-from ort_core.ir.graph import AttributeKind, Graph, Node, Value
+from ort_core.ir.attributes import AttributeKind
+from ort_core.ir.graph import Graph, Node, Value
 from ort_core.ir.rewrite import add_constant, constant_array, graph_of, make_attribute
 from ort_core.ir.tensors import WeightRef
 from ort_core.ir.types import ElementType, TensorType

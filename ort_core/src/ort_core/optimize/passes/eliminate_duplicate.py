@@ -6,7 +6,8 @@ import struct
 from collections.abc import Hashable
 from typing import Any
 
-from ort_core.ir.graph import Attribute, AttributeKind, Graph, Node, SparseWeight, Value
+from ort_core.ir.attributes import Attribute, AttributeKind, SparseWeight
+from ort_core.ir.graph import Graph, Node, Value
 from ort_core.ir.passes import Level, PassContext, graph_pass
 from ort_core.ir.rewrite import replace_node, replace_uses
 from ort_core.ir.tensors import WeightRef

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from ort_core.errors import OrtError
-from ort_core.ir.graph import Graph, Node, SparseWeight, Value
+from ort_core.ir.attributes import SparseWeight
+from ort_core.ir.graph import Graph, Node, Value
 from ort_core.ir.passes import Level, PassContext, graph_pass
 from ort_core.ir.rewrite import add_constant, make_constant, replace_node
 from ort_core.ir.tensors import WeightRef

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ort_core.infer.constants import constant_weight, dense_size_bytes, densify
-from ort_core.ir.graph import Graph, SparseWeight
+from ort_core.ir.attributes import SparseWeight
+from ort_core.ir.graph import Graph
 from ort_core.ir.passes import Level, PassContext, graph_pass
 from ort_core.ir.rewrite import make_constant
 from ort_core.ir.tensors import ArrayWeight

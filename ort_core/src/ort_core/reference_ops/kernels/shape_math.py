@@ -130,4 +130,7 @@ def range_(
     first, last, step = (v.astype(compute).item() for v in (start, limit, delta))
     if dtype.kind == "i" and step:
         check_count((last - first) // step)
+    elif step and (last - first) / step <= 0:
+        # numpy takes a quotient that vanishes for an underflow, and gives one element.
+        return np.empty(0, dtype)
     return np.arange(first, last, step).astype(dtype)

@@ -8,7 +8,8 @@ from functools import partial
 
 import numpy as np
 
-from ort_core.ir.graph import Node, SparseWeight
+from ort_core.ir.attributes import SparseWeight
+from ort_core.ir.graph import Node
 from ort_core.providers.kernel import kernel
 from ort_core.reference_ops.kernels.numerics import axis_index, cast, check_count, clamped_slice, on_axis
 from ort_core.values import RuntimeValue, SparseValue

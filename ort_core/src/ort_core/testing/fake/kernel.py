@@ -7,7 +7,8 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
 
-from ort_core.ir.graph import Node, SparseWeight, Value
+from ort_core.ir.attributes import SparseWeight
+from ort_core.ir.graph import Node, Value
 from ort_core.ir.types import ElementType
 
 Dims: TypeAlias = "tuple[int, ...]"
