@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import fnmatch
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -90,6 +89,8 @@ def expose(model: Model, wanted: Sequence[str]) -> list[str]:
 
 
 def _unknown(name: str, graph: Graph, known: Mapping[str, Value]) -> str:
+    import difflib
+
     for inner in graph.graphs():
         if inner is not graph and any(v is not None and v.name == name for n in inner.nodes for v in n.outputs):
             return (
