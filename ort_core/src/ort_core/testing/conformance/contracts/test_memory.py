@@ -7,6 +7,7 @@ import itertools
 import os
 import tracemalloc
 import weakref
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,8 @@ BOOKKEEPING_BYTES = 3 << 15
 """What traces and counters may take over `RUNS` runs."""
 
 RUNS = 30
+ROUNDS = 3
+"""What is kept once, or freed late by another thread, does not come again in each round of runs."""
 
 
 def _in_use(runtime: DeviceRuntime, at_most: int | None = None) -> int:
@@ -165,16 +168,23 @@ def test_runs_do_not_grow(target: Target, case: Case) -> None:
     with open_case(target, case) as session:
         for _ in range(5):
             session.run(None, feeds)
-        tracemalloc.start()
-        try:
-            for _ in range(RUNS):
-                session.run(None, feeds)
-            if tracemalloc.get_traced_memory()[0] >= allowed:
-                gc.collect()
-            grown = tracemalloc.get_traced_memory()[0]
-        finally:
-            tracemalloc.stop()
-    assert grown < allowed, f"{RUNS} runs on {nbytes} bytes of inputs and results left {grown} bytes behind"
+        for _ in range(ROUNDS):
+            grown = _grown_bytes(lambda: session.run(None, feeds), allowed)
+            if grown < allowed:
+                return
+    pytest.fail(f"{RUNS} runs on {nbytes} bytes of inputs and results left {grown} bytes behind, again and again")
+
+
+def _grown_bytes(run: Callable[[], object], allowed: int) -> int:
+    tracemalloc.start()
+    try:
+        for _ in range(RUNS):
+            run()
+        if tracemalloc.get_traced_memory()[0] >= allowed:
+            gc.collect()
+        return tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
 
 
 def test_process_does_not_grow(target: Target, sample: Case) -> None:
