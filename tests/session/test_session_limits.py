@@ -53,6 +53,13 @@ class TestOperators:
             session(function_tower(3, 1), operators={"ai.onnx::Identity"})
         session(function_tower(3, 1), operators={"ai.onnx::Relu"})
 
+    def test_a_large_model_is_refused_before_it_is_read(self):
+        large = chain(100_000)
+        started = time.process_time()
+        with pytest.raises(LimitExceeded, match=r"ai[.]onnx::Sin"):
+            session(large, operators={"ai.onnx::Add"})
+        assert time.process_time() - started < QUICK_S
+
     def test_nothing_is_inferred_before(self, monkeypatch):
         def forbidden(*_, **__):
             raise AssertionError("inference ran")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, fields
 
 from ort_core.errors import InvalidArgument, LimitExceeded
@@ -55,13 +55,16 @@ class Limits:
         if self.operators is not None:
             object.__setattr__(self, "operators", frozenset(map(_operator, _names(self.operators))))
 
-    def allows(self, domain: str, op_type: str) -> bool:
-        """Whether the operator may be used; the domain of ONNX is `ai.onnx` or empty."""
+    def check_operator(self, domain: str, op_type: str, where: Callable[[], str]) -> None:
+        """Raises LimitExceeded, naming `where()`, if an operator may not be used; the domain of ONNX is `ai.onnx` or empty."""
         allowed = self.operators
-        if allowed is None:
-            return True
         domain = domain or "ai.onnx"
-        return f"{domain}::{op_type}" in allowed or f"{domain}::*" in allowed
+        if allowed is None or f"{domain}::{op_type}" in allowed or f"{domain}::*" in allowed:
+            return
+        raise LimitExceeded(
+            f"{where()} uses an operator that this session does not allow. Add '{domain}::{op_type}' to "
+            "SessionOptions.limits (Limits.operators) if the model may use it."
+        )
 
     def check(self, name: str, count: int, where: str) -> None:
         """Raises LimitExceeded if `where` has more of something than the limit `name` allows."""

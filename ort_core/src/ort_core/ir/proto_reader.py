@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -62,8 +63,11 @@ class Reader:
         ir_version: of the model; below 4 every initializer is a constant.
         fallback_imports: versions of domains that nothing imports, by domain.
         external: finds the data of other EXTERNAL tensors.
-        limits: caps on nodes and nesting.
+        limits: on operators, nodes, bodies and nesting.
         progress: told of the nodes that are done.
+
+    Attributes:
+        functions: the keys of the model's own functions.
     """
 
     def __init__(
@@ -83,6 +87,7 @@ class Reader:
         self.progress = progress
         self.nodes = 0
         self.subgraphs = 0
+        self.functions: frozenset[tuple[str, str, str]] = frozenset()
 
     def graph(
         self, proto: onnx.GraphProto, imports: dict[str, int], outer: Scope | None = None, title: str = ""
@@ -160,12 +165,22 @@ class Reader:
     def _nodes(self, protos: Sequence[onnx.NodeProto], scope: Scope) -> None:
         self.nodes += len(protos)
         self.limits.check("nodes", self.nodes, scope.title)
+        if self.limits.operators is not None:
+            self._check_operators(protos, scope)
         outputs = [[scope.define(n, NodeTitle(p)) if n else None for n in p.output] for p in protos]
         if scope.outer is not None:
             refuse_ambiguous_names(protos, scope)
         for proto, values in zip(protos, outputs, strict=True):
             self.progress.advance()
             scope.graph.add(self.node(proto, scope, values))
+
+    def _check_operators(self, protos: Sequence[onnx.NodeProto], scope: Scope) -> None:
+        """Before anything is made of the nodes."""
+        for proto in protos:
+            domain = normal_domain(proto.domain)
+            if (domain, proto.op_type, proto.overload) not in self.functions:
+                where = functools.partial("{} of {}".format, NodeTitle(proto), scope.title)
+                self.limits.check_operator(domain, proto.op_type, where)
 
     def node(self, proto: onnx.NodeProto, scope: Scope, outputs: Sequence[Value | None]) -> Node:
         """One node; `outputs` are its values."""
@@ -322,6 +337,7 @@ def read_model(
     reader = Reader(weights, proto.ir_version, fallback, external, limits, progress)
     for domain in {normal_domain(checked_name(f.domain, "a function's domain")) for f in proto.functions}:
         fallback.setdefault(domain, 1)
+    reader.functions = frozenset((normal_domain(f.domain), f.name, f.overload) for f in proto.functions)
     functions: dict[tuple[str, str, str], Function] = {}
     for item in proto.functions:
         where = f"function '{item.domain or 'ai.onnx'}::{item.name}'"

@@ -15,7 +15,7 @@ _Key: TypeAlias = tuple[str, str, str]
 
 
 def check_limits(model: Model, limits: Limits) -> None:
-    """Checks operators, functions and the sizes of constants; nodes and nesting of graphs are checked while reading.
+    """Checks operators, functions and the sizes of constants; what a reader of files has checked already is quick.
 
     Raises:
         InvalidGraph: a function calls itself, however indirectly.
@@ -33,13 +33,8 @@ def _check_operators(model: Model, limits: Limits) -> None:
         return
     for graph in (model.graph, *(f.graph for f in model.functions.values())):
         for node in graph.walk():
-            is_call = (node.domain, node.op_type, node.overload) in model.functions
-            if not is_call and not limits.allows(node.domain, node.op_type):
-                raise LimitExceeded(
-                    f"{node.where()} uses an operator that this session does not allow. Add "
-                    f"'{node.domain or 'ai.onnx'}::{node.op_type}' to SessionOptions.limits (Limits.operators) if the model "
-                    "may use it."
-                )
+            if (node.domain, node.op_type, node.overload) not in model.functions:
+                limits.check_operator(node.domain, node.op_type, node.where)
 
 
 def _check_constants(model: Model, limits: Limits) -> None:
