@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from onnx import helper, numpy_helper
@@ -72,6 +74,24 @@ def test_outputs_may_be_chosen():
     with ort.InferenceSession(source) as session:
         assert captured(session, "y", outputs=["z"]) == ([[1, 5]], {"y": [-1, 5]})
         assert captured(session, "y") == ([[-1, 5], [1, 5]], {"y": [-1, 5]})
+
+
+@pytest.mark.parametrize("form", [tuple, iter, np.array], ids=["tuple", "iterator", "array"])
+def test_names_of_outputs_may_come_in_any_form(form):
+    source = model("g (float[N] x) => (float[N] y, float[N] z) { y = Neg (x) z = Abs (y) }")
+    with ort.InferenceSession(source) as session:
+        assert captured(session, "y", outputs=form(["z", "y", "z"])) == ([[1, 5], [-1, 5], [1, 5]], {"y": [-1, 5]})
+        with pytest.raises(InvalidArgument, match="Invalid output name: block/a"):
+            session.run(["block/a"], {"x": X}, capture=["y"])
+
+
+def test_threads_may_capture_different_values(chained):
+    def capture(index):
+        name = ["c", "block/a", "block/b"][index % 3]
+        return all(captured(chained, name)[1] == {name: VALUES[name]} for _ in range(10))
+
+    with ThreadPoolExecutor(6) as pool:
+        assert all(pool.map(capture, range(6)))
 
 
 def test_plain_runs_are_not_affected(chained):

@@ -35,7 +35,8 @@ class CaptureModel:
             InvalidArgument: there is no such value.
         """
         if self._model is None or wanted != self._wanted:
-            self.close()
+            # Not closed: a run in another thread may be about to use it. It closes itself when nobody refers to it.
+            self._model = None
             names: list[str] = []
             self._model = create(lambda model: names.extend(expose(model, wanted)))
             self._wanted, self._names = wanted, names

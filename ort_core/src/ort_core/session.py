@@ -81,7 +81,6 @@ class InferenceSession(SessionInfo, NativeMethods):
         self._on_provider_error: Literal["warn", "raise"] = on_provider_error
         self._logger = session_logger(self._options.logid, self._options.log_severity_level)
         self._creation = Creation(self._disabled_optimizers, on_provider_error, self._logger)
-        self._captures = CaptureModel()
         self._lock = threading.RLock()
         self._profiler: Profiler | None = None
         self._profiling_start_ns = 0
@@ -111,7 +110,7 @@ class InferenceSession(SessionInfo, NativeMethods):
         self._selection = model.selection
         self._active = [p.name for p in model.providers]
         warn_of_fallback(model, self._logger)
-        self._captures.close()
+        self._captures = CaptureModel()
         self._model = model
 
     def _open_for_capture(self, expose: Callable[[Model], None]) -> LiveModel:
@@ -169,15 +168,16 @@ class InferenceSession(SessionInfo, NativeMethods):
         run_options: RunOptions | None,
         capture: tuple[str, ...],
     ) -> tuple[list[Any], dict[str, Any]]:
-        self._live()
         with self._lock:
+            plain = self._live()
+            requested = None if output_names is None else plain.requests_for(output_names)
             model, captured = self._captures.model(capture, self._open_for_capture)
-        names = list(output_names or ()) or [o.name for o in self._interface.outputs]
-        requests = model.requests_for([*names, *captured])
+        outputs = tuple(plain.requests.values()) if requested is None else requested
+        requests = (*outputs, *map(model.request, captured))
         settings = run_settings(run_options, self._profiler, None)
         results = model.run(model.feeds.collect(input_feed), requests, settings)
         values = [to_python(v) for v in results]
-        return values[: len(names)], dict(zip(captured, values[len(names) :], strict=True))
+        return values[: len(outputs)], dict(zip(captured, values[len(outputs) :], strict=True))
 
     def run_with_ort_values(
         self,
