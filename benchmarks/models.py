@@ -14,7 +14,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -42,12 +42,18 @@ def materialize(name: str, folder: str | os.PathLike[str]) -> Path:
     return target
 
 
-def feeds(name: str, *, batch: int = 1, length: int = 128) -> dict[str, np.ndarray]:
-    """Inputs for a model: random images and tokens; `length` is the sequence length or the filled part of the cache."""
+def feeds(
+    name: str, *, batch: int = 1, length: int = 128, dims: Mapping[str, int] | None = None
+) -> dict[str, np.ndarray]:
+    """Inputs for a model: random images and tokens; `length` is the sequence length or the filled part of the cache.
+
+    Args:
+        dims: sizes of free dimensions by their names in the model, before `batch` and `length`.
+    """
     import onnx
 
     rng = np.random.default_rng(7)
-    sizes = {"batch": batch, "n": batch, "seq": length, "past": length, "past_len": length}
+    sizes = {"batch": batch, "n": batch, "seq": length, "past": length, "past_len": length, **(dims or {})}
     result: dict[str, np.ndarray] = {}
     for value in onnx.load(GRAPHS / f"{name}.onnx").graph.input:
         tensor = value.type.tensor_type
@@ -60,7 +66,7 @@ def feeds(name: str, *, batch: int = 1, length: int = 128) -> dict[str, np.ndarr
         else:
             result[value.name] = rng.integers(0, 2 if "type" in value.name else 1000, shape).astype(dtype)
     if "pos" in result:
-        result["pos"][...] = length
+        result["pos"][...] = sizes["past"]
     return result
 
 

@@ -286,8 +286,8 @@ class Profiler(Protocol):
     def now(self) -> int:
         """Nanoseconds since profiling began."""
 
-    def add(self, name: str, category: str, started_ns: int, **args: Any) -> None:
-        """Records an event that began at `started_ns` (of `now()`) and ends now."""
+    def add(self, name: str, category: str, started_ns: int, *, ended_ns: int | None = None, **args: Any) -> None:
+        """Records an event that began at `started_ns` (of `now()`) and ended at `ended_ns`, or ends now."""
 
 
 class MemoryMeter(Protocol):

@@ -35,8 +35,10 @@ class Profiler:
         """Nanoseconds since the start."""
         return time.monotonic_ns() - self.start_ns
 
-    def add(self, name: str, category: str, started_ns: int, **args: Any) -> None:
-        """Records an event that began at `started_ns` (of `now()`) and ends now; none after the file was written."""
+    def add(self, name: str, category: str, started_ns: int, *, ended_ns: int | None = None, **args: Any) -> None:
+        """Records an event that began at `started_ns` (of `now()`) and ended at `ended_ns` or ends now; none after the file
+        was written.
+        """
         events = self._events
         if events is not None:
             events.append(
@@ -44,7 +46,7 @@ class Profiler:
                     "cat": category,
                     "pid": os.getpid(),
                     "tid": threading.get_native_id(),
-                    "dur": (self.now() - started_ns) // 1000,
+                    "dur": ((self.now() if ended_ns is None else ended_ns) - started_ns) // 1000,
                     "ts": started_ns // 1000,
                     "ph": "X",
                     "name": name,

@@ -1,0 +1,106 @@
+#include "engine/memory.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstdlib>
+
+#include "engine/aligned.h"
+#include "engine/error.h"
+
+namespace ort_cpu {
+
+namespace {
+constexpr size_t kSmallest = 256;
+/// Cached bytes beyond this many times the peak in use are given back at once.
+constexpr size_t kMostCached = 2;
+}  // namespace
+
+// Eight classes for each power of two: at most an eighth of a block is wasted.
+int MemoryPool::class_of(size_t bytes) {
+  bytes = std::max(bytes, kSmallest);
+  const int power = std::bit_width(bytes - 1) - 1;
+  const size_t step = size_t{1} << (power >= 3 ? power - 3 : 0);
+  const size_t within = (bytes - (size_t{1} << power) + step - 1) / step;
+  return power * 8 + static_cast<int>(within);
+}
+
+size_t MemoryPool::capacity_of(int size_class) {
+  const int power = size_class / 8;
+  return (size_t{1} << power) + static_cast<size_t>(size_class % 8) * (size_t{1} << (power - 3));
+}
+
+Buffer MemoryPool::allocate(size_t bytes) {
+  const int size_class = class_of(bytes);
+  const size_t capacity = capacity_of(size_class);
+  void* data = nullptr;
+  {
+    std::lock_guard lock(mutex_);
+    if (limit_ != 0 && stats_.in_use_bytes + capacity > limit_)
+      throw Error(ErrorKind::out_of_memory, message("needs ", bytes, " bytes more, ", stats_.in_use_bytes, " of the limit of ",
+                                                    limit_, " bytes are in use. Raise the memory limit of the session."));
+    if (!free_[size_class].empty()) {
+      data = free_[size_class].back();
+      free_[size_class].pop_back();
+      stats_.cached_bytes -= capacity;
+    }
+    stats_.in_use_bytes += capacity;
+    stats_.peak_bytes = std::max(stats_.peak_bytes, stats_.in_use_bytes);
+    stats_.allocations += data == nullptr;
+  }
+  if (data == nullptr) {
+    try {
+      data = allocate_aligned(capacity);
+    } catch (const std::bad_alloc&) {
+      std::lock_guard lock(mutex_);
+      stats_.in_use_bytes -= capacity;
+      throw Error(ErrorKind::out_of_memory, message("the system has no ", bytes, " bytes of memory left"));
+    }
+  }
+  return Buffer(std::make_shared<Buffer::Block>(shared_from_this(), data, capacity));
+}
+
+void MemoryPool::release(void* data, size_t capacity) {
+  {
+    std::lock_guard lock(mutex_);
+    stats_.in_use_bytes -= capacity;
+    if (recycle_ && stats_.cached_bytes + capacity <= kMostCached * stats_.peak_bytes) {
+      free_[class_of(capacity)].push_back(data);
+      stats_.cached_bytes += capacity;
+      return;
+    }
+  }
+  std::free(data);
+}
+
+size_t MemoryPool::trim() {
+  std::vector<void*> blocks;
+  size_t bytes = 0;
+  {
+    std::lock_guard lock(mutex_);
+    for (auto& list : free_) {
+      blocks.insert(blocks.end(), list.begin(), list.end());
+      list.clear();
+    }
+    bytes = stats_.cached_bytes;
+    stats_.cached_bytes = 0;
+    stats_.peak_bytes = stats_.in_use_bytes;
+  }
+  for (void* block : blocks) std::free(block);
+  return bytes;
+}
+
+MemoryStats MemoryPool::stats() const {
+  std::lock_guard lock(mutex_);
+  MemoryStats stats = stats_;
+  stats.limit_bytes = limit_;
+  return stats;
+}
+
+MemoryPool::~MemoryPool() {
+  for (auto& list : free_)
+    for (void* block : list) std::free(block);
+}
+
+Buffer::Block::~Block() { pool->release(data, capacity); }
+
+}  // namespace ort_cpu

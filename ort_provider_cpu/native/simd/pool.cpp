@@ -1,0 +1,177 @@
+// The inner loops of pooling on float32.
+#include "simd/pool.h"
+
+#include "simd/vec.h"
+
+namespace {
+
+struct Largest {
+  static ORT_CPU_INLINE Vec combine(Vec a, Vec b) {
+    const Vec larger = max(a, b);
+    return a != a ? a : larger;
+  }
+  static ORT_CPU_INLINE float combine(float a, float b) { return a > b || a != a ? a : b; }
+};
+struct Sum {
+  static ORT_CPU_INLINE Vec combine(Vec a, Vec b) { return a + b; }
+  static ORT_CPU_INLINE float combine(float a, float b) { return a + b; }
+};
+
+/// The even lanes of the 2 * kLanes floats at `p`.
+ORT_CPU_INLINE Vec load_even(const float* p) {
+  const Vec a = load(p), b = load(p + kLanes);
+#if defined(__AVX512F__)
+  return __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+#elif defined(__AVX2__)
+  return __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14);
+#else
+  return __builtin_shufflevector(a, b, 0, 2, 4, 6);
+#endif
+}
+
+template <class Op, int kVecs>
+ORT_CPU_INLINE void reduce_columns(float* out, const float* base, int64_t outer, int64_t outer_step, int64_t inner,
+                                   int64_t inner_step) {
+  Vec acc[kVecs];
+  for (int v = 0; v < kVecs; ++v) acc[v] = load(base + v * kLanes);
+  for (int64_t a = 0; a < outer; ++a) {
+    const float* row = base + a * outer_step;
+    for (int64_t b = a == 0 ? 1 : 0; b < inner; ++b) {
+      const float* p = row + b * inner_step;
+      for (int v = 0; v < kVecs; ++v) acc[v] = Op::combine(acc[v], load(p + v * kLanes));
+    }
+  }
+  for (int v = 0; v < kVecs; ++v) store(out + v * kLanes, acc[v]);
+}
+
+template <class Op>
+void reduce_rows(float* out, const float* base, int64_t outer, int64_t outer_step, int64_t inner, int64_t inner_step,
+                 int64_t n) {
+  int64_t i = 0;
+  for (; i + 4 * kLanes <= n; i += 4 * kLanes)
+    reduce_columns<Op, 4>(out + i, base + i, outer, outer_step, inner, inner_step);
+  for (; i + kLanes <= n; i += kLanes) reduce_columns<Op, 1>(out + i, base + i, outer, outer_step, inner, inner_step);
+  if (i == n) return;
+  const int rest = static_cast<int>(n - i);
+  Vec acc = load_first(base + i, rest);
+  for (int64_t a = 0; a < outer; ++a)
+    for (int64_t b = a == 0 ? 1 : 0; b < inner; ++b)
+      acc = Op::combine(acc, load_first(base + i + a * outer_step + b * inner_step, rest));
+  store_first(out + i, acc, rest);
+}
+
+template <class Op>
+ORT_CPU_INLINE float slide_one(const float* in, int64_t taps, int64_t dilation) {
+  float acc = in[0];
+  for (int64_t k = 1; k < taps; ++k) acc = Op::combine(acc, in[k * dilation]);
+  return acc;
+}
+
+template <class Op, bool kEven>
+ORT_CPU_INLINE void slide_vector(float* out, const float* in, int64_t taps, int64_t dilation) {
+  Vec acc = kEven ? load_even(in) : load(in);
+  for (int64_t k = 1; k < taps; ++k) {
+    const float* p = in + k * dilation;
+    acc = Op::combine(acc, kEven ? load_even(p) : load(p));
+  }
+  store(out, acc);
+}
+
+/// Windows of stride 1 or 2; `load_even` reads one float more than the windows need, so the last is left to the scalar loop.
+template <class Op, bool kEven>
+ORT_CPU_INLINE void slide_row(float* out, const float* in, int64_t taps, int64_t dilation, int64_t n) {
+  constexpr int64_t kStride = kEven ? 2 : 1;
+  const int64_t vectorised = kEven ? n - 1 : n;
+  int64_t done = 0;
+  if (vectorised >= kLanes) {
+    for (; done + kLanes <= vectorised; done += kLanes)
+      slide_vector<Op, kEven>(out + done, in + done * kStride, taps, dilation);
+    if (done < vectorised) {
+      const int64_t last = vectorised - kLanes;
+      slide_vector<Op, kEven>(out + last, in + last * kStride, taps, dilation);
+    }
+    done = vectorised;
+  }
+  for (; done < n; ++done) out[done] = slide_one<Op>(in + done * kStride, taps, dilation);
+}
+
+template <class Op>
+ORT_CPU_INLINE void slide_blocks(float* out, const float* in, int64_t taps, int64_t dilation, int64_t stride, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) {
+    Vec acc[kVecsPerBlock];
+    const float* p = in + i * stride * 16;
+    for (int v = 0; v < kVecsPerBlock; ++v) acc[v] = load(p + v * kLanes);
+    for (int64_t k = 1; k < taps; ++k)
+      for (int v = 0; v < kVecsPerBlock; ++v) acc[v] = Op::combine(acc[v], load(p + k * dilation * 16 + v * kLanes));
+    for (int v = 0; v < kVecsPerBlock; ++v) store(out + i * 16 + v * kLanes, acc[v]);
+  }
+}
+
+template <class Op>
+float reduce_all(const float* in, int64_t n) {
+  if (n < kLanes) return slide_one<Op>(in, n, 1);
+  constexpr int kVecs = 4;
+  Vec acc[kVecs];
+  int64_t i = kLanes;
+  acc[0] = load(in);
+  if (n >= kVecs * kLanes) {
+    for (int v = 1; v < kVecs; ++v) acc[v] = load(in + v * kLanes);
+    for (i = kVecs * kLanes; i + kVecs * kLanes <= n; i += kVecs * kLanes)
+      for (int v = 0; v < kVecs; ++v) acc[v] = Op::combine(acc[v], load(in + i + v * kLanes));
+    acc[0] = Op::combine(Op::combine(acc[0], acc[1]), Op::combine(acc[2], acc[3]));
+  }
+  for (; i + kLanes <= n; i += kLanes) acc[0] = Op::combine(acc[0], load(in + i));
+  float result = acc[0][0];
+  for (int lane = 1; lane < kLanes; ++lane) result = Op::combine(result, acc[0][lane]);
+  for (; i < n; ++i) result = Op::combine(result, in[i]);
+  return result;
+}
+
+template <class Op>
+void slide(float* out, const float* in, int64_t block, int64_t taps, int64_t dilation, int64_t stride, int64_t n) {
+  if (block == 16) {
+    if (taps == 3) return slide_blocks<Op>(out, in, 3, dilation, stride, n);
+    return slide_blocks<Op>(out, in, taps, dilation, stride, n);
+  }
+  if (n >= kLanes && stride == 1) return slide_row<Op, false>(out, in, taps, dilation, n);
+  if (n > kLanes && stride == 2) return slide_row<Op, true>(out, in, taps, dilation, n);
+  if (dilation == 1 && taps >= 2 * kLanes) {
+    for (int64_t i = 0; i < n; ++i) out[i] = reduce_all<Op>(in + i * stride, taps);
+    return;
+  }
+  for (int64_t i = 0; i < n; ++i) out[i] = slide_one<Op>(in + i * stride, taps, dilation);
+}
+
+void divide(float* out, const float* counts, float factor, int64_t block, int64_t n) {
+  if (block == 16) {
+    for (int64_t i = 0; i < n; ++i) {
+      const Vec count = set1(counts[i] * factor);
+      for (int v = 0; v < kVecsPerBlock; ++v) {
+        float* p = out + i * 16 + v * kLanes;
+        store(p, load(p) / count);
+      }
+    }
+    return;
+  }
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) store(out + i, load(out + i) / (load(counts + i) * set1(factor)));
+  for (; i < n; ++i) out[i] /= counts[i] * factor;
+}
+
+void sum_blocks(float* out, const float* in, int64_t n) {
+  constexpr int kWays = 4;
+  Vec acc[kWays][kVecsPerBlock] = {};
+  int64_t i = 0;
+  for (; i + kWays <= n; i += kWays)
+    for (int w = 0; w < kWays; ++w)
+      for (int v = 0; v < kVecsPerBlock; ++v) acc[w][v] = acc[w][v] + load(in + (i + w) * 16 + v * kLanes);
+  for (; i < n; ++i)
+    for (int v = 0; v < kVecsPerBlock; ++v) acc[0][v] = acc[0][v] + load(in + i * 16 + v * kLanes);
+  for (int v = 0; v < kVecsPerBlock; ++v)
+    store(out + v * kLanes, (acc[0][v] + acc[1][v]) + (acc[2][v] + acc[3][v]));
+}
+
+}  // namespace
+
+ORT_CPU_EXPORT(PoolTable, pool_table) = {reduce_rows<Largest>, reduce_rows<Sum>, slide<Largest>,      slide<Sum>, divide,
+                                         reduce_all<Largest>,  reduce_all<Sum>,  sum_blocks};

@@ -1,0 +1,63 @@
+"""What ort-core imports to learn of the provider; it must stay light."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ort_core.providers.names import CPU
+from ort_core.providers.spec import Availability, Finding, Plugin, Provider, SessionEnv
+
+
+@dataclass(frozen=True, slots=True)
+class CpuOptions:
+    """Options of the provider.
+
+    Attributes:
+        use_arena: keep the memory of a run for the next one, if `SessionOptions.enable_cpu_mem_arena` is on as well.
+        winograd: compute 3x3 convolutions by Winograd's algorithm where that is faster; its results differ from the direct sum
+            by up to about 1e-4 of the output's range.
+        low_memory: use weights as they are in the model where packing would need a copy; slower.
+    """
+
+    use_arena: bool = True
+    winograd: bool = True
+    low_memory: bool = False
+
+
+class CpuPlugin(Plugin):
+    """The installed provider."""
+
+    name: ClassVar[str] = CPU
+    api: ClassVar[tuple[int, int]] = (1, 0)
+    auto: ClassVar[bool] = True
+    options: ClassVar[type] = CpuOptions
+
+    def probe(self) -> Availability:
+        """Works wherever its extension module does; that is loaded when a session needs it."""
+        return Availability(True)
+
+    def doctor(self) -> Iterable[Finding]:
+        """Whether the extension loads, and which instructions it uses."""
+        try:
+            from ort_provider_cpu import _native
+        except ImportError as error:
+            yield Finding(
+                "native extension",
+                False,
+                str(error),
+                "pip install --force-reinstall ort-provider-cpu",
+            )
+        else:
+            levels = ", ".join(_native.supported_isas())
+            yield Finding("native extension", True, f"instructions: {_native.isa()} (this processor has: {levels})")
+
+    def create(self, options: CpuOptions, env: SessionEnv) -> Provider:
+        """The provider of one session."""
+        from ort_provider_cpu.provider import CpuProvider
+
+        return CpuProvider(self.name, options, env)
+
+
+plugin = CpuPlugin()

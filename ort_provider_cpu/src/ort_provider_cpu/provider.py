@@ -1,0 +1,99 @@
+"""The provider of one session: claims what the engine has kernels for, and compiles it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar
+
+from ort_core import errors
+from ort_core.ir.graph import Node
+from ort_core.ir.passes import Level, Pass
+from ort_core.ir.schema import operator_schema
+from ort_core.providers.spec import Claim, CompileContext, Decline, Executable, GraphView, Partition, Provider, SessionEnv
+
+from ort_provider_cpu import _native
+from ort_provider_cpu.executable import CpuExecutable
+from ort_provider_cpu.lowering import lower
+from ort_provider_cpu.passes import PASSES
+from ort_provider_cpu.plugin import CpuOptions
+from ort_provider_cpu.signature import attribute_values, port_type
+
+_native.set_exception_classes(
+    {
+        "fail": errors.RuntimeException,
+        "invalid_argument": errors.InvalidArgument,
+        "not_implemented": errors.NotImplemented,
+        "out_of_memory": errors.OutOfMemory,
+        "cancelled": errors.Fail,
+    }
+)
+
+
+class CpuProvider(Provider):
+    """Claims every node that a native kernel matches."""
+
+    written_for: ClassVar[Mapping[str, int]] = {"": 28, "ai.onnx.ml": 5}
+    """Domain to the operator-set version that the kernels follow."""
+
+    def __init__(self, name: str, options: CpuOptions, env: SessionEnv) -> None:
+        self.name = name
+        self._executables: list[CpuExecutable] = []
+        self._environment = _native.Environment(
+            threads=env.threads.intra_op_threads(),
+            own_threads=env.threads.per_session and env.threads.intra_op > 0,
+            spin=env.threads.spin,
+            winograd=options.winograd,
+            deterministic=env.deterministic,
+            low_memory=options.low_memory,
+            keep_arena=options.use_arena and env.use_arena,
+            plan_memory=env.use_mem_pattern,
+            reuse_memory=env.use_mem_reuse,
+            memory_limit=env.limits.memory_bytes or 0,
+        )
+
+    def claim(self, view: GraphView) -> Iterable[Claim | Decline]:
+        """One claim for each node; the core joins them to partitions."""
+        for node in view.nodes:
+            reason = self._decline_reason(node, view.opsets)
+            yield Claim((node,)) if reason is None else Decline(node, reason)
+
+    def _decline_reason(self, node: Node, opsets: Mapping[str, int]) -> str | None:
+        schema = operator_schema(node.op_type, node.domain, opsets.get(node.domain, 1))
+        written_for = self.written_for.get(node.domain)
+        if schema is not None and written_for is not None and schema.since_version > written_for:
+            return f"kernel follows opset {written_for}, {node.label} changed in {schema.since_version}"
+        inputs = [port_type(v) for v in node.inputs]
+        outputs = [port_type(v) for v in node.outputs]
+        unknown = [v for v, known in zip((*node.inputs, *node.outputs), (*inputs, *outputs), strict=True) if known is None]
+        if unknown:
+            return f"'{unknown[0].name}' is no tensor of a known type"  # type: ignore[union-attr]
+        reason: str | None = _native.decline_reason(
+            node.domain, node.op_type, attribute_values(node), inputs, [t[0] for t in outputs if t is not None]
+        )
+        return reason
+
+    def passes(self, level: Level) -> Sequence[Pass]:
+        """The fusions up to `level`."""
+        return [p for p in PASSES if p.level <= level]
+
+    def compile(self, partition: Partition, ctx: CompileContext) -> Executable:
+        """Makes a native program of the partition."""
+        program = lower(partition.graph, self._environment, ctx)
+        executable = CpuExecutable(partition.graph, program, self.name)
+        self._executables.append(executable)
+        return executable
+
+    def control(self, request: str, args: Mapping[str, Any]) -> Any:
+        """`trim` gives cached memory back and returns how many bytes; `memory_stats` counts it."""
+        if request == "trim":
+            for executable in self._executables:
+                executable.trim()
+            return self._environment.trim()
+        if request == "memory_stats":
+            return self._environment.memory_stats()
+        return super().control(request, args)
+
+    def close(self) -> None:
+        """Gives the memory of idle runs back."""
+        self.control("trim", {})
+        self._executables.clear()

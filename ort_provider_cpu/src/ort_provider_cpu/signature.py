@@ -1,0 +1,47 @@
+"""How nodes are described to the native engine: element types, dimensions, attributes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+from ort_core.ir.attributes import AttributeKind
+from ort_core.ir.graph import Node, Value
+from ort_core.ir.types import TensorType
+
+PortType: TypeAlias = tuple[int, list[int] | None]
+"""An element type (0 for an absent value) and, where the rank is known, the dimensions (-1 for unknown ones)."""
+
+ABSENT: PortType = (0, None)
+
+
+def port_type(value: Value | None) -> PortType | None:
+    """The type of a tensor; None if the value is no tensor or of unknown type."""
+    if value is None:
+        return ABSENT
+    if not isinstance(value.type, TensorType):
+        return None
+    shape = value.type.shape
+    dims = None if shape is None else [d if isinstance(d, int) else -1 for d in shape]
+    return int(value.type.element), dims
+
+
+def attribute_values(node: Node, programs: Mapping[str, Any] | None = None) -> dict[str, tuple[str, Any]]:
+    """The attributes as name to (kind, value).
+
+    Args:
+        programs: the compiled subgraphs by attribute name; None leaves subgraphs out.
+    """
+    values: dict[str, tuple[str, Any]] = {}
+    for name, attribute in node.attributes.items():
+        kind, value = attribute.kind, attribute.value
+        if kind is AttributeKind.GRAPH:
+            if programs is not None:
+                values[name] = ("GRAPH", programs[name])
+        elif kind is AttributeKind.TENSOR:
+            values[name] = ("TENSOR", (value.array(), int(value.element)))
+        elif kind in {AttributeKind.STRING, AttributeKind.STRINGS}:
+            values[name] = (kind.name, node.attr(name) if kind is AttributeKind.STRING else list(node.attr(name)))
+        else:
+            values[name] = (kind.name, list(value) if isinstance(value, tuple) else value)
+    return values
