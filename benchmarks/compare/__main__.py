@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import functools
+import io
 import json
 import math
 import sys
@@ -39,28 +41,33 @@ _FOLDER = Path(tempfile.gettempdir()) / "ort-core-benchmarks"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """1 if an engine failed on a model, 2 if the command line is wrong."""
-    parser = _parser()
-    args = parser.parse_args(arguments)
+    """1 if ort_core failed on a model, 2 if the command line is wrong."""
+    args = _parser().parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)
     try:
         args.sizes = parse_sizes(args.dim)
+        args.ratios_before = _read_ratios(args.before) if args.before else {}
         names = [args.profile] if args.profile else args.models or list(NAMES)
         unknown = args.sizes.keys() - {dim for name in names for dim in _dimensions(name)}
         if unknown:
             raise ValueError(f"no chosen model has a dimension named {', '.join(sorted(unknown))}.")
         machine = describe_machine()
         print(f"{machine['processor']}, {machine['cores']} cores, load {machine['load']}, Python {machine['python']}")
-        documents = list(_measure(args, names))
+        documents: list[dict[str, Any]] = []
+        for document in _measure(args, names):
+            documents.append(document)
+            if args.json:
+                text = json.dumps(_finite({"machine": machine, "results": documents}), indent=1, allow_nan=False)
+                Path(args.json).write_text(text, encoding="utf-8")
     except (ValueError, OrtError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    if args.json:
-        text = json.dumps(_finite({"machine": machine, "results": documents}), indent=1, allow_nan=False)
-        Path(args.json).write_text(text, encoding="utf-8")
-    return 1 if '"error": "' in json.dumps(documents).replace('"error": ""', "") else 0
+    engines = [engine for document in documents for engine in document["engines"]]
+    return int(any(engine["name"] == OURS and engine["error"] for engine in engines))
 
 
-def _measure(args: argparse.Namespace, names: list[str]) -> Iterator[Any]:
+def _measure(args: argparse.Namespace, names: list[str]) -> Iterator[dict[str, Any]]:
     """Measures model by model, prints, and yields plain data."""
     setups = [EngineSetup(name, tuple(args.provider) if name == OURS else ()) for name in args.engines]
     floor, cases = Floor(), []
@@ -83,17 +90,17 @@ def _measure(args: argparse.Namespace, names: list[str]) -> Iterator[Any]:
 
 def _look_closer(
     args: argparse.Namespace, floor: Floor, setups: list[EngineSetup], subject: Subject, threads: int
-) -> Iterator[Any]:
+) -> Iterator[dict[str, Any]]:
     about = {"model": subject.name, "threads": threads, "shapes": subject.shapes}
     if args.profile:
         engines, model, rows = profile_nodes(floor, setups, subject, threads, args.runs)
-        print(f"\n{subject.name}, {threads} threads: {subject.shapes}")
+        print(f"\n{subject.name}, {report.threads_text(threads)}: {subject.shapes}")
         print_profile(engines, model, rows, args.top)
         yield {**about, "engines": _plain(engines), "nodes": {name: _plain(found) for name, found in rows.items()}}
     elif args.latency:
-        found = measure_latency(floor, setups, subject, threads, args.repeat, args.seconds)
-        report.print_latency(subject.name, threads, found)
-        yield {**about, "latency": _plain(found)}
+        engines, found = measure_latency(floor, setups, subject, threads, args.repeat, args.seconds)
+        report.print_latency(subject.name, threads, engines, found)
+        yield {**about, "engines": _plain(engines), "latency": _plain(found)}
     else:
         engines, calls = measure_callers(floor, setups, subject, threads, args.callers, args.repeat, args.seconds)
         report.print_callers(subject.name, threads, engines, calls)
@@ -102,11 +109,20 @@ def _look_closer(
 
 def _summarize(args: argparse.Namespace, cases: list[Case]) -> None:
     if cases:
-        report.print_summary(cases)
+        report.print_summary(cases, args.ratios_before)
     if args.plot and cases:
         from benchmarks.compare.plot import plot_ratios
 
         plot_ratios(cases, args.plot)
+
+
+def _read_ratios(path: str) -> dict[tuple[str, int], float]:
+    """The time ratios of a file of `--json`, by model and threads."""
+    try:
+        results = json.loads(Path(path).read_text(encoding="utf-8"))["results"]
+        return {(r["model"], r["threads"]): r["ratio"]["median"] for r in results if r["ratio"] is not None}
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"--before {path} is no file that --json has written for times: {error!r}.") from error
 
 
 def _dimensions(name: str) -> set[str]:
@@ -129,16 +145,25 @@ def _finite(data: Any) -> Any:
 
 
 def _counts(text: str) -> list[int]:
-    counts = [int(part) for part in text.split(",")]
-    if min(counts) < 1:
-        raise ValueError
-    return counts
+    parts = text.split(",")
+    if not all(part.isdecimal() and int(part) for part in parts):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of whole numbers from 1 on, such as 1,2")
+    return [int(part) for part in parts]
+
+
+def _count(text: str, least: int = 1) -> int:
+    if not text.isdecimal() or int(text) < least:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {least} on")
+    return int(text)
 
 
 def _positive(text: str) -> float:
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
     if not 0 < value < math.inf:
-        raise ValueError
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
     return value
 
 
@@ -163,17 +188,23 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--threads", type=_counts, default=cores, metavar="N,M", help=f"(default: {cores})")
     parser.add_argument("--folder", default=_FOLDER, help="where filled models are kept (default: %(default)s)")
     parser.add_argument("--json", metavar="FILE", help="write the results")
+    parser.add_argument("--before", metavar="FILE", help="results of --json to show the ratios of beside the new ones")
     parser.add_argument("--plot", metavar="FILE", help="draw the ratios (needs matplotlib)")
     inputs = parser.add_argument_group("inputs")
-    inputs.add_argument("--batch", type=int, default=1, help="size of the batch dimension (default: %(default)s)")
+    inputs.add_argument("--batch", type=_count, default=1, help="size of the batch dimension (default: %(default)s)")
     inputs.add_argument("--dim", action="append", default=[], metavar="NAME=SIZE", help="of a free dimension")
     inputs.add_argument("--static", action="store_true", help="fix the free dimensions in the model, for all engines")
     amount = parser.add_argument_group("how much")
-    amount.add_argument("--repeat", type=int, default=10, help="turns of each engine (default: %(default)s)")
+    amount.add_argument("--repeat", type=_count, default=10, help="turns of each engine (default: %(default)s)")
     amount.add_argument(
         "--seconds", type=_positive, default=2.0, help="of each engine in all its turns (default: %(default)s)"
     )
-    amount.add_argument("--starts", type=int, default=3, help="fresh processes of each engine (default: %(default)s)")
+    amount.add_argument(
+        "--starts",
+        type=functools.partial(_count, least=0),
+        default=3,
+        help="fresh processes of each engine (default: %(default)s)",
+    )
     kinds = parser.add_argument_group("instead of times, loads and memory").add_mutually_exclusive_group()
     kinds.add_argument("--check", action="store_true", help="only compare outputs")
     kinds.add_argument(
@@ -182,8 +213,8 @@ def _parser() -> argparse.ArgumentParser:
     kinds.add_argument("--latency", action="store_true", help="quantiles of single runs, for small models")
     kinds.add_argument("--callers", type=_counts, metavar="1,2,4,8", help="threads that share one session")
     profile = parser.add_argument_group("profile")
-    profile.add_argument("--runs", type=int, default=20, help="profiled runs (default: %(default)s)")
-    profile.add_argument("--top", type=int, default=20, help="rows of each table (default: %(default)s)")
+    profile.add_argument("--runs", type=_count, default=20, help="profiled runs (default: %(default)s)")
+    profile.add_argument("--top", type=_count, default=20, help="rows of each table (default: %(default)s)")
     return parser
 
 

@@ -19,13 +19,16 @@ _FAMILIES = (
     (r"pool|reducemean", "Pool"),
     (r"lstm|gru|rnn|tensoriterator", "Recurrent"),
     (r"relu|gelu|elu|sigmoid|tanh|clip|clamp|swish|swiglu|mish|silu|erf|softplus", "Activation"),
-    (r"reorder|transpose|reshape|squeeze|flatten|concat|split|slice|gather|expand|pad$|tile|broadcast", "Layout"),
+    (
+        r"^(to|from)blocked|reorder|transpose|reshape|squeeze|flatten|concat|split|slice|gather|expand|pad$|tile|broadcast",
+        "Layout",
+    ),
     (
         r"^(add|sub|mul|div|pow|sqrt|neg|exp|log|abs|min|max|where|eltwise|subgraph|multiply|subtract|power)",
         "Elementwise",
     ),
 )
-_MARKS = re.compile(r"(_kernel_time|_nchwc|_token_\d+|/WithoutBiases|/MatMulScaleFusion/?|/fusedNode.*)$")
+_MARKS = re.compile(r"^fused |(_nchwc|/WithoutBiases|/MatMulScaleFusion/?|_token_\d+)$")
 _MOST_STEPS = 8
 
 Key = TypeVar("Key", bound=Hashable)
@@ -77,7 +80,7 @@ class ModelNodes:
     def place(self, row: NodeCost) -> str:
         """Where in the model a row is: the path of its name, numbers left out, so that like layers add up."""
         scope = row.anchor.rpartition("/")[0]
-        return re.sub(r"\d+", "*", scope) or "-"
+        return re.sub(r"(?<=[._/])\d+(?![^._/])", "*", scope) or "(none)"
 
 
 def anchored(rows: Sequence[NodeCost], model: ModelNodes) -> list[NodeCost]:

@@ -57,6 +57,8 @@ def deviation(a: Any, b: Any) -> float:
         return max((deviation(a[key], b[key]) for key in a), default=0.0)
     if isinstance(a, list | tuple) and isinstance(b, list | tuple) and len(a) == len(b):
         return max((deviation(x, y) for x, y in zip(a, b, strict=True)), default=0.0)
+    if isinstance(a, Mapping | list | tuple) or isinstance(b, Mapping | list | tuple):
+        return math.inf
     x, y = np.asarray(a), np.asarray(b)
     if x.dtype != y.dtype or x.shape != y.shape:
         return math.inf

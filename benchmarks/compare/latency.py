@@ -9,7 +9,7 @@ import numpy as np
 from benchmarks.compare.engines import load_engines
 from benchmarks.compare.figures import spread
 from benchmarks.compare.process import EngineSetup, Floor
-from benchmarks.compare.results import Latency
+from benchmarks.compare.results import EngineResult, Latency
 from benchmarks.compare.subjects import Subject
 
 _QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99.9": 0.999}
@@ -17,7 +17,7 @@ _QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99.9": 0.999}
 
 def measure_latency(
     floor: Floor, setups: Sequence[EngineSetup], subject: Subject, threads: int, rounds: int, seconds: float
-) -> list[Latency]:
+) -> tuple[list[EngineResult], list[Latency]]:
     """Each engine for `seconds`, over all rounds, in each of the three ways."""
     loops: dict[str, list[float]] = {}
     single: dict[str, list[float]] = {}
@@ -29,14 +29,11 @@ def measure_latency(
             for result, answer in engines.ask(number, "latency", seconds=seconds / rounds):
                 single.setdefault(result.name, []).extend(answer["single"])
                 idle.setdefault(result.name, []).extend(answer["idle"])
-        found = []
-        for name, result in engines.results.items():
-            latency = Latency(name, result.version, result.error)
-            if not result.error:
-                latency.loop = spread(loops[name])
-                latency.single, latency.idle = _quantiles(single[name]), _quantiles(idle[name])
-            found.append(latency)
-        return found
+        found = [
+            Latency(name, spread(loops[name]), _quantiles(single[name]), _quantiles(idle[name]))
+            for name in engines.running
+        ]
+        return list(engines.results.values()), found
 
 
 def _quantiles(values: Sequence[float]) -> dict[str, float]:

@@ -14,7 +14,7 @@ from benchmarks.compare.process import EngineSetup, Floor
 from benchmarks.compare.results import EngineResult, NodeCost
 from benchmarks.compare.subjects import Subject
 
-_WARM_S = 0.2
+_WARM_S = 0.05
 
 
 def profile_nodes(
@@ -42,12 +42,12 @@ def _from_trace(path: Path, runs: int) -> list[NodeCost]:
     whole = sorted((e for e in events if e["name"] == "model_run"), key=lambda e: e["ts"])[-runs:]
     begin = whole[0]["ts"] if whole else 0
     late = [e for e in events if e["ts"] >= begin]
-    nodes = [e for e in late if e["cat"] == "Node" and e["name"].endswith("_kernel_time")]
+    nodes = [e for e in late if e["cat"] == "Node" and "op_name" in e["args"]]
     times: dict[tuple[str, str], list[float]] = defaultdict(list)
     for event in nodes or [e for e in late if e["cat"] == "partition"]:
         operator = event["args"].get("op_name", "")
         times[event["name"].removesuffix("_kernel_time"), operator].append(event["dur"] / 1e6)
-    return _medians(times, len(whole) or 1)
+    return median_costs(times, len(whole) or 1)
 
 
 def _from_runs(runs: Sequence[Sequence[tuple[str, str, float]]]) -> list[NodeCost]:
@@ -55,10 +55,10 @@ def _from_runs(runs: Sequence[Sequence[tuple[str, str, float]]]) -> list[NodeCos
     for rows in runs:
         for name, operator, seconds in rows:
             times[name, operator].append(seconds)
-    return _medians(times, len(runs))
+    return median_costs(times, len(runs))
 
 
-def _medians(times: dict[tuple[str, str], list[float]], runs: int) -> list[NodeCost]:
+def median_costs(times: dict[tuple[str, str], list[float]], runs: int) -> list[NodeCost]:
     """A node that ran several times in a run (in a loop) counts as often; whole microseconds are averaged, not counted."""
     rows = []
     for (name, operator), each in times.items():

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+import re
+from collections.abc import Mapping, Sequence
 
 from benchmarks.compare.figures import Spread, geometric_mean
 from benchmarks.compare.results import Callers, Case, EngineResult, Latency, Probe
@@ -11,31 +13,34 @@ from ort_core.cli.tables import print_table, printable
 from ort_core.cli.units import format_bytes, format_seconds
 
 _NOISY = 0.1
+_ROUNDING = 1e-5
+_PLACES = re.compile(r"Exception from \S+:\d+:|Check '.*?' failed at \S+:\d+:")
+_LONGEST_ERROR = 400
 
 
 def print_case(case: Case) -> None:
     """One model: a row for each engine, then the ratio."""
-    print(f"\n{case.model}, {_threads(case.threads)}: {printable(case.shapes)}")
+    print(f"\n{case.model}, {threads_text(case.threads)}: {printable(case.shapes)}")
     rows = [_engine_row(engine, engine.time) for engine in case.engines if engine.time is not None]
     if rows:
         headers = ("engine", "median", "quartiles", "runs", "cpus", "import", "load", "first run", "cold start", "peak")
         print_table(headers, rows)
-    print_ratio(case)
+    if case.ratio is not None:
+        print(f"{OURS} / {case.peer}: {format_ratio(case.ratio)}")
+    _print_doubts(case)
     _print_deviations(case.engines)
     if case.probes:
         print(f"machine meanwhile: {_probes(case.probes)}")
     print_engines(case.engines)
 
 
-def print_ratio(case: Case) -> None:
-    """Ours over the faster peer."""
-    if case.ratio is None:
-        return
-    print(f"{OURS} / {case.peer}: {format_ratio(case.ratio)}")
-    noise = max(engine.time.noise for engine in case.engines if engine.time is not None)
+def _print_doubts(case: Case) -> None:
+    """What speaks against the figures."""
+    timed = [(engine.time.noise, engine.cpus) for engine in case.engines if engine.time is not None]
+    noise = max((noise for noise, _ in timed), default=0.0)
     if noise > _NOISY:
         print(f"NOISY: quartiles up to +-{noise:.0%} from the median")
-    least = min(engine.cpus for engine in case.engines if engine.time is not None)
+    least = min((cpus for _, cpus in timed), default=1.0)
     if least < 1 - _NOISY:
         print(f"DISTURBED: {1 - least:.0%} of the time of an engine went to other processes, or it waited")
 
@@ -51,57 +56,67 @@ def print_engines(engines: Sequence[EngineResult]) -> None:
         if engine.detail:
             print(f"  {engine.name} {engine.version}: {printable(engine.detail)}")
         if engine.error:
-            print(f"  FAILED {printable(engine.error)}")
+            print(f"  FAILED {short_error(engine.error)}")
+
+
+def short_error(text: str) -> str:
+    """One line, without the places in OpenVINO's sources."""
+    telling = _PLACES.sub(" ", text)
+    return printable(" ".join(telling.split()))[:_LONGEST_ERROR]
 
 
 def print_check(case: Case) -> None:
     """The differences of outputs alone."""
-    print(f"\n{case.model}, {_threads(case.threads)}: {printable(case.shapes)}")
+    print(f"\n{case.model}, {threads_text(case.threads)}: {printable(case.shapes)}")
     _print_deviations(case.engines)
     print_engines(case.engines)
 
 
-def print_summary(cases: Sequence[Case]) -> None:
-    """A row for each case, and the geometric mean of the ratios."""
+def print_summary(cases: Sequence[Case], before: Mapping[tuple[str, int], float]) -> None:
+    """A row for each case, and the geometric mean of the ratios.
+
+    Args:
+        before: time ratios of an earlier measurement, by model and threads.
+    """
     rows = []
     for case in cases:
         ours, peer = case.engine(OURS), case.engine(case.peer)
         times = [_median(case.engine(name)) for name in (OURS, "onnxruntime", "openvino")]
         ratio = format_ratio(case.ratio) if case.ratio is not None else "-"
-        rows.append((case.model, str(case.threads), *times, ratio, *_start_ratios(ours, peer), _own_deviation(ours)))
+        earlier = before.get((case.model, case.threads))
+        old = [] if not before else ["-" if earlier is None else f"{earlier:.2f}"]
+        rest = (*_start_ratios(ours, peer), _own_deviation(ours))
+        rows.append((case.model, str(case.threads), *times, ratio, *old, *rest))
     print(f"\nratios: {OURS} over the faster peer, below 1 is better; median of rounds and quartiles")
-    headers = ("model", "threads", OURS, "onnxruntime", "openvino", "time ratio", "load", "cold", "memory", "deviation")
-    print_table(headers, rows)
+    names = ("model", "threads", OURS, "onnxruntime", "openvino", "time ratio")
+    print_table((*names, *(["before"] if before else []), "load", "cold", "memory", "deviation"), rows)
     for threads in sorted({case.threads for case in cases}):
         ratios = [c.ratio.median for c in cases if c.ratio is not None and c.threads == threads]
         if len(ratios) > 1:
-            print(f"geometric mean of {len(ratios)} models, {_threads(threads)}: {geometric_mean(ratios):.2f}")
+            print(f"geometric mean of {len(ratios)} models, {threads_text(threads)}: {geometric_mean(ratios):.2f}")
 
 
-def print_latency(subject: str, threads: int, results: Sequence[Latency]) -> None:
+def print_latency(subject: str, threads: int, engines: Sequence[EngineResult], found: Sequence[Latency]) -> None:
     """One table for a model."""
-    print(f"\n{subject}, {_threads(threads)}: time of one run")
+    print(f"\n{subject}, {threads_text(threads)}: time of one run")
     texts = ("p50", "p90", "p99", "p99.9")
     rows = []
-    for result in results:
-        if result.loop is not None:
-            single = [_quantile(result.single, text) for text in texts]
-            idle = [_quantile(result.idle, text) for text in texts[:2]]
-            rows.append((result.name, format_seconds(result.loop.median), _quartiles(result.loop), *single, *idle))
+    for result in found:
+        single = [_quantile(result.single, text) for text in texts]
+        idle = [_quantile(result.idle, text) for text in texts[:2]]
+        rows.append((result.name, format_seconds(result.loop.median), _quartiles(result.loop), *single, *idle))
     if rows:
         print_table(("engine", "in a loop", "quartiles", *texts, "p50 after 10 ms idle", "p90"), rows)
-    ours = next((r.loop for r in results if r.name == OURS), None)
-    peers = [r.loop.median for r in results if r.name != OURS and r.loop is not None]
-    if ours is not None and peers:
-        print(f"{OURS} / faster peer, in a loop: {ours.median / min(peers):.2f}")
-    for result in results:
-        if result.error:
-            print(f"  FAILED {printable(result.error)}")
+    loops = {result.name: result.loop.median for result in found}
+    peers = [seconds for name, seconds in loops.items() if name != OURS]
+    if OURS in loops and peers:
+        print(f"{OURS} / faster peer, in a loop: {loops[OURS] / min(peers):.2f}")
+    print_engines(engines)
 
 
 def print_callers(subject: str, threads: int, engines: Sequence[EngineResult], found: Sequence[Callers]) -> None:
     """One table for a model."""
-    print(f"\n{subject}, {_threads(threads)}: threads that share a session")
+    print(f"\n{subject}, {threads_text(threads)}: threads that share a session")
     rows = [
         (str(c.callers), c.name, f"{c.runs_per_s:,.1f}", format_seconds(c.p50_s), format_seconds(c.p99_s))
         for c in found
@@ -121,15 +136,21 @@ def _engine_row(engine: EngineResult, time: Spread) -> tuple[str, ...]:
 
 
 def _print_deviations(engines: Sequence[EngineResult]) -> None:
-    seen: set[str] = set()
     texts = []
-    for engine in engines:
-        seen.add(engine.name)
-        for other, (value, output) in engine.deviation.items():
-            if other not in seen:
-                texts.append(f"{engine.name} - {other} {value:.1e}" + (f" ({printable(output)})" if value else ""))
+    among_peers = 0.0
+    for a, b in itertools.combinations(engines, 2):
+        if b.name in a.deviation:
+            value, output = a.deviation[b.name]
+            texts.append(f"{a.name} - {b.name} {value:.1e}" + (f" ({printable(output)})" if value else ""))
+            if OURS not in (a.name, b.name):
+                among_peers = max(among_peers, value)
     if texts:
         print(f"largest deviation, relative to the range of the output: {'; '.join(texts)}")
+    ours = next((e for e in engines if e.name == OURS), None)
+    if ours is not None and ours.deviation:
+        nearest = min(value for value, _ in ours.deviation.values())
+        if nearest > max(_ROUNDING, 2 * among_peers):
+            print(f"CHECK: {OURS} is {nearest:.1e} away from the nearest peer, more than rounding explains")
 
 
 def _own_deviation(ours: EngineResult | None) -> str:
@@ -166,5 +187,6 @@ def _median(engine: EngineResult | None) -> str:
     return "failed" if engine.error else "-" if engine.time is None else format_seconds(engine.time.median)
 
 
-def _threads(count: int) -> str:
+def threads_text(count: int) -> str:
+    """`1 thread`, `2 threads`."""
     return "1 thread" if count == 1 else f"{count} threads"

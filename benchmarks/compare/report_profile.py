@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from benchmarks.compare.align import ModelNodes, totals
+from benchmarks.compare.report import print_engines
 from benchmarks.compare.results import EngineResult, NodeCost
 from benchmarks.compare.timing import OURS
-from ort_core.cli.tables import print_table, printable
+from ort_core.cli.tables import print_table
 from ort_core.cli.units import format_seconds
 
 _LEAST_SHARE = 0.002
@@ -22,9 +23,7 @@ def print_profile(engines: Sequence[EngineResult], model: ModelNodes, rows: Rows
     _print_groups("operator", names, rows, lambda row: row.family, top)
     _print_groups("place", names, rows, model.place, top)
     _print_nodes(names, rows, top)
-    for engine in engines:
-        if engine.error:
-            print(f"  FAILED {printable(engine.error)}")
+    print_engines(engines)
 
 
 def _print_groups(title: str, names: Sequence[str], rows: Rows, key: Callable[[NodeCost], str], top: int) -> None:
@@ -36,7 +35,7 @@ def _print_groups(title: str, names: Sequence[str], rows: Rows, key: Callable[[N
         seconds = {name: sums[name][group][0] for name in names if group in sums[name]}
         if max(seconds.values()) >= whole * _LEAST_SHARE:
             cells = [_group_cell(sums[name].get(group)) for name in names]
-            lines.append((_excess(seconds), (group, *cells, *_comparison(seconds))))
+            lines.append((_rank(seconds, names), (group, *cells, *_comparison(seconds))))
     print()
     _print_sorted((title, *names, "ratio", "lost"), lines, top)
 
@@ -49,7 +48,7 @@ def _print_nodes(names: Sequence[str], rows: Rows, top: int) -> None:
         seconds = {name: sums[name][anchor, operator][0] for name in names if (anchor, operator) in sums[name]}
         if len(seconds) > 1:
             cells = [format_seconds(seconds[name]) if name in seconds else "-" for name in names]
-            lines.append((_excess(seconds), (anchor, operator, *cells, *_comparison(seconds))))
+            lines.append((_rank(seconds, names), (anchor, operator, *cells, *_comparison(seconds))))
     if lines:
         print()
         _print_sorted(("node", "operator", *names, "ratio", "lost"), lines, top)
@@ -66,15 +65,16 @@ def _best_peer(seconds: Mapping[str, float]) -> float | None:
     return min((value for name, value in seconds.items() if name != OURS), default=None)
 
 
-def _excess(seconds: Mapping[str, float]) -> float:
-    return seconds.get(OURS, 0.0) - (_best_peer(seconds) or 0.0)
+def _rank(seconds: Mapping[str, float], names: Sequence[str]) -> float:
+    """What ours lose there; without ours, the time of the slowest."""
+    return seconds.get(OURS, 0.0) - (_best_peer(seconds) or 0.0) if OURS in names else max(seconds.values())
 
 
 def _comparison(seconds: Mapping[str, float]) -> tuple[str, str]:
-    best = _best_peer(seconds)
-    if OURS not in seconds or best is None:
+    if OURS not in seconds:
         return "-", "-"
-    lost = seconds[OURS] - best
+    best = _best_peer(seconds)
+    lost = seconds[OURS] - (best or 0.0)
     ratio = f"{seconds[OURS] / best:.2f}" if best else "-"
     return ratio, ("-" if lost < 0 else "") + format_seconds(abs(lost))
 

@@ -86,11 +86,9 @@ class Latency:
     """
 
     name: str
-    version: str
-    error: str = ""
-    loop: Spread | None = None
-    single: dict[str, float] = field(default_factory=dict)
-    idle: dict[str, float] = field(default_factory=dict)
+    loop: Spread
+    single: dict[str, float]
+    idle: dict[str, float]
 
 
 @dataclass(slots=True)

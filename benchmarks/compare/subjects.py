@@ -54,11 +54,19 @@ def find_subject(
 
 
 def named_dimensions(name: str) -> set[str]:
-    """The names of the free dimensions of a model's inputs."""
+    """The names of the free dimensions of a model's inputs.
+
+    Raises:
+        ValueError: the file is no model.
+    """
     import onnx
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
     path = GRAPHS / f"{name}.onnx" if name in NAMES else Path(name)
-    inputs = onnx.load(path, load_external_data=False).graph.input
+    try:
+        inputs = onnx.load(path, load_external_data=False).graph.input
+    except DecodeError as error:
+        raise ValueError(f"{path} is no ONNX model: {error}.") from error
     return {dim.dim_param for value in inputs for dim in value.type.tensor_type.shape.dim if dim.dim_param}
 
 

@@ -59,7 +59,7 @@ class FeedChecker:
         self._required = [name for name, _ in required if name not in self._defaults]
         self._names = frozenset(known)
         self._has_symbols = sum(len(i.symbols) for i in self._inputs) > 1
-        self._strict = strict
+        self.strict = strict
         self._logger = logger
         self._warned: set[str] = set()
 
@@ -138,7 +138,7 @@ class FeedChecker:
             f"dimension '{symbol}' is {size} in input '{first}' and {other} in input '{second}'. The model declares them "
             "equal: feed arrays that agree, or correct the model's dimension names."
         )
-        if self._strict:
+        if self.strict:
             raise InvalidArgument(message)
         if symbol not in self._warned:
             self._warned.add(symbol)

@@ -48,7 +48,7 @@ class LiveModel:
     Attributes:
         providers: in use, in priority order.
         selection: how they were chosen.
-        fast_run: the entry of an executable that is the whole model, or None.
+        whole: the executable that is the whole model and has an entry of its own, or None.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class LiveModel:
         self.feeds = feeds
         self.requests = {o.name: ResultRequest(i) for i, o in enumerate(built.interface.outputs)}
         self._runnable = built.runnable
-        self.fast_run = built.runnable.fast_run
+        self.whole = built.runnable.whole
         self._running: list[None] = []
         self._closing = False
         self._release = weakref.finalize(self, _release, built.runnable, tuple(opened), self._running)
@@ -124,7 +124,9 @@ class LiveModel:
         Raises:
             Fail: the model is closed.
         """
-        return NotImplemented if self.fast_run is None else self._call(self.fast_run, feeds, names)
+        if self.whole is None or self.whole.fast_run is None:
+            return NotImplemented
+        return self._call(self.whole.fast_run, feeds, names)
 
     def _call(self, function: Callable[..., Any], *arguments: Any) -> Any:
         running = self._running

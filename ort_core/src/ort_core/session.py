@@ -112,6 +112,16 @@ class InferenceSession(SessionInfo, NativeMethods):
         warn_of_fallback(model, self._logger)
         self._captures = CaptureModel()
         self._model = model
+        self._bind_run(model)
+
+    def _bind_run(self, model: LiveModel) -> None:
+        """Lets the executable answer `run` itself where nothing has to happen around it."""
+        self.__dict__.pop("run", None)
+        whole = model.whole
+        if whole is None or whole.bind_run is None or self._profiler is not None or model.feeds.strict:
+            return
+        if type(self).run is InferenceSession.run and not hooks.run_observers():
+            self.__dict__["run"] = whole.bind_run(weakref.ref(self), InferenceSession.run, hooks.RUN_GATE)
 
     def _open_for_capture(self, expose: Callable[[Model], None]) -> LiveModel:
         options = self._options.copy()
@@ -153,7 +163,7 @@ class InferenceSession(SessionInfo, NativeMethods):
         if capture is not None:
             return self._run_captured(output_names, input_feed, run_options, checked_names(capture))
         model = self._live()
-        if model.fast_run is not None and run_options is None and self._profiler is None and not hooks.run_observers():
+        if model.whole is not None and run_options is None and self._profiler is None and not hooks.run_observers():
             answer: list[Any] = model.run_fast(input_feed, output_names or None)
             if answer is not NotImplemented:
                 return answer
@@ -377,6 +387,7 @@ class InferenceSession(SessionInfo, NativeMethods):
         Runs in progress end first; the session can tell of its inputs and outputs afterwards, but not run.
         """
         with self._lock:
+            self.__dict__.pop("run", None)
             model, self._model = self._model, None
             self._captures.close()
         if model is None:

@@ -75,7 +75,6 @@ double Run::cost_ns() const {
 }
 
 void Run::execute(const std::atomic<uint32_t>* cancel, std::vector<Timing>* timings) {
-  const ActiveRun active(*program_.environment_->threads);
   frame_->bind(program_, plan_);
   for (int i = 0; i < program_.n_outputs(); ++i) {
     const Tensor* planned = planned_output(i);

@@ -5,6 +5,8 @@
 #include <cstring>
 #include <optional>
 
+#include <structmember.h>
+
 #include "python/exceptions.h"
 #include "python/numpy_api.h"
 
@@ -17,12 +19,16 @@ constexpr double kReleaseGilNs = 5000;
 /// Outputs of this size and more live in recycled memory.
 constexpr size_t kRecycledBytes = 32 << 10;
 
+/// An input. Dimensions below zero are unknown; of those, equal ones below -1 are one symbol, and should agree in a run.
 struct InputPort {
   PyObject* name;
   int type_num;
   bool has_shape;
   Shape shape;
 };
+
+constexpr int kMostSymbols = 16;
+using Symbols = std::array<int64_t, kMostSymbols>;
 struct OutputPort {
   PyObject* name;
   PyArray_Descr* descr;
@@ -74,14 +80,20 @@ class ReleasedGil {
   PyThreadState* state_;
 };
 
-bool fits(const InputPort& port, PyArrayObject* array) {
+bool fits(const InputPort& port, PyArrayObject* array, Symbols& symbols) {
   if (PyArray_TYPE(array) != port.type_num || !PyArray_ISCARRAY_RO(array)) return false;
   const int rank = PyArray_NDIM(array);
   if (!port.has_shape) return rank <= kMaxRank;
   if (rank != port.shape.rank()) return false;
   const npy_intp* dims = PyArray_DIMS(array);
-  for (int i = 0; i < rank; ++i)
-    if (port.shape[i] >= 0 && port.shape[i] != dims[i]) return false;
+  for (int i = 0; i < rank; ++i) {
+    const int64_t expected = port.shape[i];
+    if (expected == -1 || expected == dims[i]) continue;
+    if (expected >= 0) return false;
+    int64_t& symbol = symbols[-2 - expected];
+    if (symbol >= 0 && symbol != dims[i]) return false;
+    symbol = dims[i];
+  }
   return true;
 }
 
@@ -157,6 +169,7 @@ PyObject* execute(const Ports& ports, std::span<const Tensor> inputs, const std:
   }
   {
     const ReleasedGil released(run.cost_ns() > kReleaseGilNs);
+    const ActiveRun active(*ports.program->environment().threads);
     run.execute(nullptr);
   }
   const int n_results = positions == nullptr ? n : static_cast<int>(positions->size());
@@ -175,14 +188,7 @@ PyObject* execute(const Ports& ports, std::span<const Tensor> inputs, const std:
   return list.release();
 }
 
-PyObject* fast_run(RunnerObject* self, PyObject* const* arguments, Py_ssize_t count) {
-  if (count != 2) {
-    PyErr_SetString(PyExc_TypeError, "fast_run takes feeds and fetches");
-    return nullptr;
-  }
-  const Ports& ports = *self->ports;
-  PyObject* feeds = arguments[0];
-  PyObject* fetches = arguments[1];
+PyObject* run_feeds(const Ports& ports, PyObject* feeds, PyObject* fetches) {
   const size_t n = ports.inputs.size();
   constexpr size_t kMostInputs = 128;
   if (!PyDict_CheckExact(feeds) || static_cast<size_t>(PyDict_GET_SIZE(feeds)) != n || n > kMostInputs)
@@ -190,13 +196,15 @@ PyObject* fast_run(RunnerObject* self, PyObject* const* arguments, Py_ssize_t co
   std::array<Tensor, 8> few;
   std::vector<Tensor> many(n > few.size() ? n : 0);
   Tensor* inputs = n > few.size() ? many.data() : few.data();
+  Symbols symbols;
+  symbols.fill(-1);
   for (size_t i = 0; i < n; ++i) {
     PyObject* value = PyDict_GetItemWithError(feeds, ports.inputs[i].name);
     if (value == nullptr) {
       if (PyErr_Occurred()) return nullptr;
       Py_RETURN_NOTIMPLEMENTED;
     }
-    if (!PyArray_CheckExact(value) || !fits(ports.inputs[i], reinterpret_cast<PyArrayObject*>(value)))
+    if (!PyArray_CheckExact(value) || !fits(ports.inputs[i], reinterpret_cast<PyArrayObject*>(value), symbols))
       Py_RETURN_NOTIMPLEMENTED;
     inputs[i] = tensor_of(reinterpret_cast<PyArrayObject*>(value), ports.program->input_dtype(static_cast<int>(i)));
   }
@@ -211,6 +219,14 @@ PyObject* fast_run(RunnerObject* self, PyObject* const* arguments, Py_ssize_t co
     set_python_error();
     return nullptr;
   }
+}
+
+PyObject* fast_run(RunnerObject* self, PyObject* const* arguments, Py_ssize_t count) {
+  if (count != 2) {
+    PyErr_SetString(PyExc_TypeError, "fast_run takes feeds and fetches");
+    return nullptr;
+  }
+  return run_feeds(*self->ports, arguments[0], arguments[1]);
 }
 
 bool add_timings(const Program& program, const std::vector<Timing>& timings, PyObject* list) {
@@ -278,6 +294,7 @@ PyObject* run(RunnerObject* self, PyObject* const* arguments, Py_ssize_t count) 
     const bool is_timed = PyList_Check(arguments[3]);
     {
       const ReleasedGil released(call.cost_ns() > kReleaseGilNs);
+      const ActiveRun active(*ports.program->environment().threads);
       call.execute(cancel, is_timed ? &timings : nullptr);
     }
     if (is_timed && !add_timings(*ports.program, timings, arguments[3])) return nullptr;
@@ -302,6 +319,83 @@ void dealloc(PyObject* self) {
   Py_DECREF(type);
 }
 
+/// `session.run` of a session whose model is one program: answers what it can and calls the session's own method for the rest.
+struct BoundRunObject {
+  PyObject_HEAD
+  vectorcallfunc vectorcall;
+  PyObject* runner;
+  PyObject* session;  // a weak reference
+  PyObject* method;   // a function whose first argument is the session
+  PyObject* gate;     // a list; unless it is empty, the method answers
+};
+
+PyObject* call_method(BoundRunObject* self, PyObject* const* arguments, size_t flags, PyObject* names) {
+  Reference session(PyObject_CallNoArgs(self->session));
+  if (session.get() == nullptr) return nullptr;
+  const auto count = PyVectorcall_NARGS(flags);
+  const auto total = count + (names == nullptr ? 0 : PyTuple_GET_SIZE(names));
+  std::vector<PyObject*> all{session.get()};
+  all.insert(all.end(), arguments, arguments + total);
+  return PyObject_Vectorcall(self->method, all.data(), static_cast<size_t>(count) + 1, names);
+}
+
+PyObject* bound_run(PyObject* object, PyObject* const* arguments, size_t flags, PyObject* names) {
+  auto* self = reinterpret_cast<BoundRunObject*>(object);
+  const auto count = PyVectorcall_NARGS(flags);
+  if (names == nullptr && (count == 2 || (count == 3 && arguments[2] == Py_None)) && PyList_GET_SIZE(self->gate) == 0) {
+    PyObject* answer = run_feeds(*reinterpret_cast<RunnerObject*>(self->runner)->ports, arguments[1], arguments[0]);
+    if (answer != Py_NotImplemented) return answer;
+    Py_DECREF(answer);
+  }
+  return call_method(self, arguments, flags, names);
+}
+
+void dealloc_bound_run(PyObject* object) {
+  auto* self = reinterpret_cast<BoundRunObject*>(object);
+  Py_XDECREF(self->runner);
+  Py_XDECREF(self->session);
+  Py_XDECREF(self->method);
+  Py_XDECREF(self->gate);
+  PyTypeObject* type = Py_TYPE(object);
+  type->tp_free(object);
+  Py_DECREF(type);
+}
+
+/// What the callable does not have itself, its documentation and its name say, is that of the method.
+PyObject* get_attribute(PyObject* object, PyObject* name) {
+  return PyObject_GetAttr(reinterpret_cast<BoundRunObject*>(object)->method, name);
+}
+
+PyMemberDef bound_run_members[] = {
+    {"__vectorcalloffset__", T_PYSSIZET, offsetof(BoundRunObject, vectorcall), READONLY, nullptr}, {nullptr, 0, 0, 0, nullptr}};
+
+PyType_Slot bound_run_slots[] = {{Py_tp_dealloc, reinterpret_cast<void*>(dealloc_bound_run)},
+                                 {Py_tp_call, reinterpret_cast<void*>(PyVectorcall_Call)},
+                                 {Py_tp_getattro, reinterpret_cast<void*>(get_attribute)},
+                                 {Py_tp_members, bound_run_members},
+                                 {0, nullptr}};
+
+PyType_Spec bound_run_spec = {"ort_provider_cpu._native.BoundRun", sizeof(BoundRunObject), 0,
+                              Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION | Py_TPFLAGS_HAVE_VECTORCALL,
+                              bound_run_slots};
+
+PyObject* bind_run(PyObject* self, PyObject* const* arguments, Py_ssize_t count) {
+  if (count != 3 || !PyCallable_Check(arguments[0]) || !PyCallable_Check(arguments[1]) || !PyList_Check(arguments[2])) {
+    PyErr_SetString(PyExc_TypeError, "bind_run takes a weak reference, a method and a list");
+    return nullptr;
+  }
+  static auto* type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&bound_run_spec));
+  if (type == nullptr) return nullptr;
+  auto* bound = reinterpret_cast<BoundRunObject*>(type->tp_alloc(type, 0));
+  if (bound == nullptr) return nullptr;
+  bound->vectorcall = bound_run;
+  bound->runner = Py_NewRef(self);
+  bound->session = Py_NewRef(arguments[0]);
+  bound->method = Py_NewRef(arguments[1]);
+  bound->gate = Py_NewRef(arguments[2]);
+  return reinterpret_cast<PyObject*>(bound);
+}
+
 template <class F>
 PyCFunction as_method(F* function) {
   return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(function));
@@ -310,6 +404,7 @@ PyCFunction as_method(F* function) {
 PyMethodDef methods[] = {
     {"fast_run", as_method(fast_run), METH_FASTCALL, "fast_run(feeds, fetches) -> list of outputs, or NotImplemented."},
     {"run", as_method(run), METH_FASTCALL, "run(inputs, output, cancel, timings) -> list of outputs."},
+    {"bind_run", as_method(bind_run), METH_FASTCALL, "bind_run(session, method, gate) -> what to call as session.run."},
     {nullptr, nullptr, 0, nullptr}};
 
 PyType_Slot slots[] = {{Py_tp_dealloc, reinterpret_cast<void*>(dealloc)},
@@ -320,13 +415,20 @@ PyType_Slot slots[] = {{Py_tp_dealloc, reinterpret_cast<void*>(dealloc)},
 PyType_Spec spec = {"ort_provider_cpu._native.Runner", sizeof(RunnerObject), 0,
                     Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
 
-/// Shape from a tuple with None for unknown dimensions.
-bool read_shape(PyObject* dims, Shape& shape) {
-  shape.resize(static_cast<int>(std::min<Py_ssize_t>(PyTuple_GET_SIZE(dims), kMaxRank + 1)), -1);
+/// Dimensions from a tuple of numbers, names of symbols, and None. False with a Python error set.
+bool read_shape(PyObject* dims, std::vector<PyObject*>& symbols, Shape& shape) {
+  shape.resize(static_cast<int>(PyTuple_GET_SIZE(dims)), -1);
   for (int i = 0; i < shape.rank(); ++i) {
     PyObject* dim = PyTuple_GET_ITEM(dims, i);
-    shape[i] = dim == Py_None ? -1 : PyLong_AsLongLong(dim);
-    if (PyErr_Occurred()) return false;
+    if (PyLong_Check(dim)) {
+      shape[i] = PyLong_AsLongLong(dim);
+      if (PyErr_Occurred()) return false;
+    } else if (PyUnicode_Check(dim)) {
+      const auto found = std::find_if(symbols.begin(), symbols.end(), [&](PyObject* s) { return PyUnicode_Compare(s, dim) == 0; });
+      if (found == symbols.end() && symbols.size() == kMostSymbols) continue;
+      shape[i] = -2 - (found - symbols.begin());
+      if (found == symbols.end()) symbols.push_back(dim);
+    }
   }
   return true;
 }
@@ -341,6 +443,7 @@ PyTypeObject* runner_type() {
 PyObject* make_runner(std::shared_ptr<Program> program, PyObject* inputs, PyObject* outputs) {
   auto ports = std::make_unique<Ports>();
   ports->program = std::move(program);
+  std::vector<PyObject*> symbols;
   for (Py_ssize_t i = 0; i < PyList_Size(inputs); ++i) {
     PyObject *name, *dtype, *dims;
     if (!PyArg_ParseTuple(PyList_GET_ITEM(inputs, i), "UOO", &name, &dtype, &dims)) return nullptr;
@@ -350,9 +453,10 @@ PyObject* make_runner(std::shared_ptr<Program> program, PyObject* inputs, PyObje
     }
     Py_INCREF(name);
     PyUnicode_InternInPlace(&name);
-    InputPort port{name, reinterpret_cast<PyArray_Descr*>(dtype)->type_num, dims != Py_None, {}};
+    const bool has_shape = PyTuple_Check(dims) && PyTuple_GET_SIZE(dims) <= kMaxRank;
+    InputPort port{name, reinterpret_cast<PyArray_Descr*>(dtype)->type_num, has_shape, {}};
     ports->inputs.push_back(port);
-    if (dims != Py_None && !read_shape(dims, ports->inputs.back().shape)) return nullptr;
+    if (port.has_shape && !read_shape(dims, symbols, ports->inputs.back().shape)) return nullptr;
   }
   for (Py_ssize_t i = 0; i < PyList_Size(outputs); ++i) {
     PyObject *name, *dtype;

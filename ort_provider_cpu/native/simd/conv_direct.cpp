@@ -5,6 +5,7 @@
 
 namespace {
 
+using ort_cpu::simd::ConvTap;
 using ort_cpu::simd::ConvTile;
 using ort_cpu::simd::ConvTileFunction;
 
@@ -70,18 +71,24 @@ ORT_CPU_INLINE void multiply(Accumulators<Pixels, Vectors>& acc, const float* a,
   for (int u = 0; u < (k & 3); ++u) step<Vectors, Pixels, Stride, From, To>(acc.v[0], a + u, b + u * Vectors * kLanes);
 }
 
+template <int Vectors, int Pixels, int Stride, int From, int To>
+ORT_CPU_INLINE void multiply_tap(Accumulators<Pixels, Vectors>& acc, const float* a, const float* w, const ConvTap& tap, int k,
+                                 ConvTile& tile) {
+  multiply<Vectors, Pixels, Stride, From, To>(acc, a + tap.input, w + tap.index * (16 * Vectors * kLanes), k, tile);
+}
+
 template <int Vectors, int Pixels, int Stride, bool SkipFirst, bool SkipLast>
-ORT_CPU_INLINE void accumulate_block(Accumulators<Pixels, Vectors>& acc, const float* a, const float* w, int k, ConvTile& tile) {
+ORT_CPU_INLINE void multiply_block(Accumulators<Pixels, Vectors>& acc, const float* a, const float* w, int k, ConvTile& tile) {
+  const ConvTap* tap = tile.taps;
+  const ConvTap* end = tap + tile.n_taps;
   if constexpr (SkipFirst || SkipLast) {
-    for (int t = 0; t < tile.n_taps; t += 3) {
-      multiply<Vectors, Pixels, Stride, SkipFirst ? 1 : 0, Pixels>(acc, a + tile.tap_input[t], w + tile.tap_weight[t], k, tile);
-      multiply<Vectors, Pixels, Stride, 0, Pixels>(acc, a + tile.tap_input[t + 1], w + tile.tap_weight[t + 1], k, tile);
-      multiply<Vectors, Pixels, Stride, 0, SkipLast ? Pixels - 1 : Pixels>(acc, a + tile.tap_input[t + 2],
-                                                                           w + tile.tap_weight[t + 2], k, tile);
+    for (; tap != end; tap += 3) {
+      multiply_tap<Vectors, Pixels, Stride, SkipFirst ? 1 : 0, Pixels>(acc, a, w, tap[0], k, tile);
+      multiply_tap<Vectors, Pixels, Stride, 0, Pixels>(acc, a, w, tap[1], k, tile);
+      multiply_tap<Vectors, Pixels, Stride, 0, SkipLast ? Pixels - 1 : Pixels>(acc, a, w, tap[2], k, tile);
     }
   } else {
-    for (int t = 0; t < tile.n_taps; ++t)
-      multiply<Vectors, Pixels, Stride, 0, Pixels>(acc, a + tile.tap_input[t], w + tile.tap_weight[t], k, tile);
+    for (; tap != end; ++tap) multiply_tap<Vectors, Pixels, Stride, 0, Pixels>(acc, a, w, *tap, k, tile);
   }
 }
 
@@ -104,7 +111,7 @@ void conv_tile(ConvTile& tile) {
   const float* w = tile.weights;
   const int blocks = tile.n_blocks + (tile.tail != 0);
   for (int i = 0; i < blocks; ++i) {
-    accumulate_block<kVectors, Pixels, Stride, SkipFirst, SkipLast>(acc, a, w, i < tile.n_blocks ? 16 : tile.tail, tile);
+    multiply_block<kVectors, Pixels, Stride, SkipFirst, SkipLast>(acc, a, w, i < tile.n_blocks ? 16 : tile.tail, tile);
     a += tile.input_block_stride;
     w += tile.weight_block_stride;
   }

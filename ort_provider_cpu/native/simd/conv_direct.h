@@ -6,17 +6,22 @@
 
 namespace ort_cpu::simd {
 
+/// A kernel element: where its input lies from the tile's input, and its index among the taps of the weights.
+struct ConvTap {
+  int64_t input;
+  int64_t index;
+};
+
 /// One tile: output[p, o] = activation(bias[o] + sum over blocks, taps, k of input[tap][p, k] * weights[block][tap][k, o] +
 /// residual[p, o]). Offsets and strides count floats. Channels past `tail` in the last input block are never read.
 struct ConvTile {
   const float* input;
   int64_t input_block_stride;
-  const int64_t* tap_input;   // offset of each tap from `input`
-  const int64_t* tap_weight;  // offset of each tap's [16, panel] matrix in the weights of a block
-  int n_taps;                 // a multiple of 3 for tiles that skip pixels: taps then come in rows of three
-  int n_blocks;               // whole blocks of 16 input channels
-  int tail;                   // channels in one more, partial block
-  const float* weights;
+  const ConvTap* taps;
+  int n_taps;    // a multiple of 3 for tiles that skip pixels: taps then come in rows of three
+  int n_blocks;  // whole blocks of 16 input channels
+  int tail;      // channels in one more, partial block
+  const float* weights;  // [blocks, taps, 16, panel]
   int64_t weight_block_stride;
   const float* bias;      // may be null
   const float* residual;  // may be null; strides as the output

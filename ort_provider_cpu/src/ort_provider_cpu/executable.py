@@ -7,11 +7,13 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ort_core.ir.graph import Graph
+import numpy as np
+
+from ort_core.errors import NotImplemented as NotImplementedByProvider
+from ort_core.ir.graph import Graph, Value
 from ort_core.ir.types import ElementType, TensorType
 from ort_core.providers.spec import Executable, Profiler, RunContext
 from ort_core.values import RuntimeValue
-
 from ort_provider_cpu import _native
 
 
@@ -22,14 +24,13 @@ class CpuExecutable(Executable):
         self._program = program
         self._provider = provider
         self._elements = [_element(v) for v in graph.outputs]
-        inputs = []
-        for value in graph.inputs:
-            shape = value.shape
-            dims = None if shape is None else tuple(d if isinstance(d, int) else None for d in shape)
-            inputs.append((value.name, _element(value).dtype, dims))
+        inputs: list[tuple[str, np.dtype, Sequence[Any] | None]] = [
+            (v.name, _element(v).dtype, v.shape) for v in graph.inputs
+        ]
         outputs = list(zip(graph.output_names, (e.dtype for e in self._elements), strict=True))
         self._runner = program.runner(inputs, outputs)
         self.fast_run: Callable[..., Any] = self._runner.fast_run
+        self.bind_run: Callable[..., Any] = self._runner.bind_run
 
     def run(self, ctx: RunContext, inputs: Sequence[RuntimeValue]) -> Sequence[RuntimeValue]:
         """Computes the outputs, in bound buffers where there are any."""
@@ -57,6 +58,7 @@ class CpuExecutable(Executable):
         self._program.trim()
 
 
-def _element(value: Any) -> ElementType:
-    assert isinstance(value.type, TensorType)
+def _element(value: Value) -> ElementType:
+    if not isinstance(value.type, TensorType):
+        raise NotImplementedByProvider(f"value '{value.name}' is no tensor, but {value.type}")
     return value.type.element

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+
 from ort_core.errors import NotImplemented as NotImplementedByProvider
 from ort_core.ir.graph import Graph, Node, Value, captures
 from ort_core.providers.spec import CompileContext
-
 from ort_provider_cpu import _native
 from ort_provider_cpu.signature import ABSENT, attribute_values, port_type
+
+N_CAPTURES = "n_captures"
+"""The attribute that tells control flow how many of its last inputs are values that its bodies take from around them."""
 
 _NO_INPUT = -1
 
@@ -41,17 +42,17 @@ class _Lowering:
 
     def _add(self, node: Node) -> None:
         inputs = [_NO_INPUT if v is None else self._slot(v) for v in node.inputs]
-        programs: dict[str, Any] = {}
-        if any(True for _ in node.subgraphs):
-            captured = tuple(v for v in captures(node) if not v.is_constant)
-            inputs += [self._slot(v) for v in captured]
-            for name, attribute in node.attributes.items():
-                if isinstance(attribute.value, Graph):
-                    programs[name] = _Lowering(attribute.value, self._environment, self._ctx, captured).program
+        bodies = {name: a.value for name, a in node.attributes.items() if isinstance(a.value, Graph)}
+        captured = tuple(v for v in captures(node) if not v.is_constant) if bodies else ()
+        inputs += [self._slot(v) for v in captured]
+        programs = {
+            name: _Lowering(body, self._environment, self._ctx, captured).program for name, body in bodies.items()
+        }
+        attributes = attribute_values(node, programs)
+        if bodies:
+            attributes[N_CAPTURES] = ("INT", len(captured))
         outputs = [ABSENT if v is None or not v.is_used else _known_type(v) for v in node.outputs]
-        slots = self.program.add_node(
-            node.domain, node.op_type, node.where(), attribute_values(node, programs), inputs, outputs
-        )
+        slots = self.program.add_node(node.domain, node.op_type, node.where(), attributes, inputs, outputs)
         self._slots.update({v: slot for v, slot in zip(node.outputs, slots, strict=True) if v is not None})
 
     def _slot(self, value: Value) -> int:

@@ -9,14 +9,22 @@ from ort_core import errors
 from ort_core.ir.graph import Node
 from ort_core.ir.passes import Level, Pass
 from ort_core.ir.schema import operator_schema
-from ort_core.providers.spec import Claim, CompileContext, Decline, Executable, GraphView, Partition, Provider, SessionEnv
-
+from ort_core.providers.spec import (
+    Claim,
+    CompileContext,
+    Decline,
+    Executable,
+    GraphView,
+    Partition,
+    Provider,
+    SessionEnv,
+)
 from ort_provider_cpu import _native
 from ort_provider_cpu.executable import CpuExecutable
 from ort_provider_cpu.lowering import lower
-from ort_provider_cpu.passes import PASSES
+from ort_provider_cpu.passes import find_passes
 from ort_provider_cpu.plugin import CpuOptions
-from ort_provider_cpu.signature import attribute_values, port_type
+from ort_provider_cpu.signature import PortType, attribute_values, port_type
 
 _native.set_exception_classes(
     {
@@ -62,19 +70,19 @@ class CpuProvider(Provider):
         written_for = self.written_for.get(node.domain)
         if schema is not None and written_for is not None and schema.since_version > written_for:
             return f"kernel follows opset {written_for}, {node.label} changed in {schema.since_version}"
-        inputs = [port_type(v) for v in node.inputs]
-        outputs = [port_type(v) for v in node.outputs]
-        unknown = [v for v, known in zip((*node.inputs, *node.outputs), (*inputs, *outputs), strict=True) if known is None]
-        if unknown:
-            return f"'{unknown[0].name}' is no tensor of a known type"  # type: ignore[union-attr]
-        reason: str | None = _native.decline_reason(
-            node.domain, node.op_type, attribute_values(node), inputs, [t[0] for t in outputs if t is not None]
-        )
-        return reason
+        types: list[PortType] = []
+        for value in (*node.inputs, *node.outputs):
+            known = port_type(value)
+            if known is None:
+                return f"'{value.name if value else ''}' is no tensor of a known type"
+            types.append(known)
+        n_inputs = len(node.inputs)
+        outputs = [element for element, _ in types[n_inputs:]]
+        return _native.decline_reason(node.domain, node.op_type, attribute_values(node), types[:n_inputs], outputs)
 
     def passes(self, level: Level) -> Sequence[Pass]:
         """The fusions up to `level`."""
-        return [p for p in PASSES if p.level <= level]
+        return [p for p in find_passes() if p.level <= level]
 
     def compile(self, partition: Partition, ctx: CompileContext) -> Executable:
         """Makes a native program of the partition."""

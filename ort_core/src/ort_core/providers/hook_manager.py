@@ -103,6 +103,8 @@ class HookState:
 
 
 _in_process: dict[str, object] = {}
+RUN_GATE: list[str] = []
+"""The names of the hooks in this process; while there are any, no session lets its executable answer `run` unobserved."""
 _state: HookState | None = None
 _building = threading.local()
 
@@ -153,6 +155,7 @@ def register_hooks(module: object, name: str = "") -> str:
     if fault := _register(_new_manager(), module, name):
         raise InvalidArgument(f"cannot register the hooks {name!r}: {fault}")
     _in_process[name] = module
+    RUN_GATE.append(name)
     _state = None
     return name
 
@@ -166,6 +169,7 @@ def unregister_hooks(name: str) -> None:
     global _state  # noqa: PLW0603
     if _in_process.pop(name, None) is None:
         raise InvalidArgument(f"no hooks called {name!r} are registered in this process.")
+    RUN_GATE.remove(name)
     _state = None
 
 

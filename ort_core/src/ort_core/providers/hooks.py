@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ort_core.errors import OrtError
 from ort_core.providers.entry_points import HOOKS, EntryPoint
-from ort_core.providers.hook_manager import HookProblem, HookState, current, latest, register_hooks, unregister_hooks
+from ort_core.providers.hook_manager import (
+    RUN_GATE,
+    HookProblem,
+    HookState,
+    current,
+    latest,
+    register_hooks,
+    unregister_hooks,
+)
 from ort_core.providers.loading import Slot, check_plugin
 
 if TYPE_CHECKING:
@@ -22,6 +30,7 @@ if TYPE_CHECKING:
     from ort_core.providers.hookspecs import hookimpl
 
 __all__ = [
+    "RUN_GATE",
     "HookProblem",
     "RunEvent",
     "RunObserver",

@@ -266,6 +266,11 @@ class Executable(ABC):
     """Optional, for a whole graph on the host: called as `fast_run(feeds, fetches)`; returns NotImplemented, before any
     side effect, for whatever is unusual."""
 
+    bind_run: Callable[..., Any] | None = None
+    """Optional, beside `fast_run`: `bind_run(session, method, gate)` gives a callable that stands for `session.run`, without
+    Python in between. `session` is a weak reference; what the callable cannot answer as `fast_run` would, and everything while
+    the list `gate` is not empty, it passes to `method(session, ...)` as it is."""
+
     @abstractmethod
     def run(self, ctx: RunContext, inputs: Sequence[RuntimeValue]) -> Sequence[RuntimeValue]:
         """Computes the partition's outputs.

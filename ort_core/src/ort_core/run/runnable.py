@@ -19,7 +19,7 @@ from ort_core.partition.compile import CompiledGraph, CompiledPartition
 from ort_core.plan.builder import build_plan
 from ort_core.plan.homes import Homes
 from ort_core.plan.plan import ExecutionPlan
-from ort_core.providers.spec import Profiler
+from ort_core.providers.spec import Executable, Profiler
 from ort_core.run.executor import execute
 from ort_core.run.memory_meter import MemoryBudget
 from ort_core.run.results import OwnedMemory, deliver, share_memory
@@ -99,13 +99,13 @@ class Runnable:
         return plan
 
     @functools.cached_property
-    def fast_run(self) -> Callable[[Mapping[str, Any], Sequence[str] | None], Any] | None:
-        """The native entry of an executable that is the whole graph, on the host; None if there is none."""
+    def whole(self) -> Executable | None:
+        """The executable that is the whole graph, on the host, with an entry of its own; None if there is none."""
         graph, items = self._compiled.graph, self._compiled.items
         if len(items) != 1 or not isinstance(items[0], CompiledPartition) or not items[0].provider.device.is_host:
             return None
-        whole = set(items[0].inputs) == set(graph.inputs) and items[0].outputs == graph.outputs
-        return items[0].executable.fast_run if whole else None
+        is_whole = set(items[0].inputs) == set(graph.inputs) and items[0].outputs == graph.outputs
+        return items[0].executable if is_whole and items[0].executable.fast_run is not None else None
 
     @functools.cached_property
     def output_homes(self) -> tuple[Device, ...]:

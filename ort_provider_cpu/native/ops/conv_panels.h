@@ -1,0 +1,25 @@
+// Panels of output channels, in which dense weights are packed.
+#pragma once
+
+#include <vector>
+
+#include "ops/conv_buffer.h"
+#include "ops/conv_geometry.h"
+
+namespace ort_cpu {
+
+/// A few adjacent blocks of output channels of one group.
+struct ConvPanel {
+  int blocks;
+  int64_t out_block;  // the first one
+  int64_t in_block;   // the first input block of the group
+  int64_t weights;    // offset of the panel's packed weights
+};
+
+/// Panels of `widest` blocks, narrower ones where a group has no more.
+std::vector<ConvPanel> conv_panels(const ConvGeometry& geometry, int widest, int usual);
+
+/// Packs weights [OC, IC / group, taps] to [panel][input block][tap][16][panel width]; missing channels are zeros.
+AlignedFloats pack_panels(const ConvGeometry& geometry, const std::vector<ConvPanel>& panels, const float* weights);
+
+}  // namespace ort_cpu

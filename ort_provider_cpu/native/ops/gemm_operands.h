@@ -1,0 +1,33 @@
+// Operands of float matrix products: attributes, and 16-bit floats as float32.
+#pragma once
+
+#include "engine/kernel.h"
+#include "simd/activation.h"
+
+namespace ort_cpu {
+
+/// The activation that the attributes `activation`, `activation_alpha` and `activation_beta` name.
+/// Raises InvalidArgument for a name that is not one of `ActivationKind`.
+Activation product_activation(const Attributes& attributes);
+
+/// The elements of a float32, float16 or bfloat16 tensor as float32.
+void to_floats(const Tensor& tensor, float* out);
+/// Rounds to the element type of `out`, of the given offset and number of elements.
+void from_floats(const float* values, int64_t count, const Tensor& out);
+
+/// Hands out parts of a block of scratch floats, each aligned to a cache line.
+class FloatScratch {
+ public:
+  /// The offset of `count` floats.
+  int64_t take(int64_t count) {
+    const int64_t offset = size_;
+    size_ += (count + 15) / 16 * 16;
+    return offset;
+  }
+  size_t bytes() const { return static_cast<size_t>(size_) * sizeof(float); }
+
+ private:
+  int64_t size_ = 0;
+};
+
+}  // namespace ort_cpu

@@ -1,0 +1,123 @@
+"""Operands of attention: how heads are split off, transposed and repeated before the products."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ort_core.ir.graph import Node, Value
+
+from ort_provider_cpu.passes._activation import only_user
+from ort_provider_cpu.passes._match import integers, made_by, sizes_equal, small_constant
+
+SWAP_HEADS = (0, 2, 1, 3)
+"""[B, S, H, D] to [B, H, S, D] and back."""
+
+
+class Operand(NamedTuple):
+    """What attention reads: `bhsd` [B, H, S, D], `bhds` [B, H, D, S], or `bshd` [B, S, H * D]."""
+
+    value: Value
+    layout: str
+    heads: int
+
+
+def plain(value: Value) -> Operand | None:
+    """`value` [B, H, S, D] as it is."""
+    heads = value.shape[1] if value.shape is not None and len(value.shape) == 4 else None
+    return Operand(value, "bhsd", heads) if isinstance(heads, int) and heads > 0 else None
+
+
+def split_heads(operand: Operand) -> Operand:
+    """The tensor [B, S, H * D] that was reshaped and transposed to `operand`, or `operand`."""
+    inner = _transposed(operand.value, SWAP_HEADS)
+    source = None if inner is None else _before_split(inner)
+    return operand if source is None else Operand(source, "bshd", operand.heads)
+
+
+def key(value: Value) -> Operand | None:
+    """The keys that were transposed to `value` [B, H, D, S]."""
+    heads = value.shape[1] if value.shape is not None and len(value.shape) == 4 else None
+    if not isinstance(heads, int) or heads <= 0:
+        return None
+    if (inner := _transposed(value, (0, 1, 3, 2))) is not None:
+        return plain(inner)
+    if (inner := _transposed(value, (0, 2, 3, 1))) is not None and (source := _before_split(inner)) is not None:
+        return Operand(source, "bshd", heads)
+    return Operand(value, "bhds", heads)
+
+
+def without_repetition(operand: Operand) -> Operand:
+    """The heads [B, K, S, D] that were each repeated H / K times to `operand` [B, H, S, D], or `operand`."""
+    reshape = made_by(operand.value, "Reshape") if operand.layout == "bhsd" else None
+    if reshape is None or only_user(operand.value) is None:
+        return operand
+    expand = made_by(reshape.inputs[0], "Expand")
+    unsqueeze = None if expand is None else made_by(expand.inputs[0], "Unsqueeze")
+    if expand is None or unsqueeze is None or only_user(reshape.inputs[0]) is None:
+        return operand
+    source, axes = unsqueeze.inputs[0], integers(unsqueeze.inputs[1])
+    grown = reshape.inputs[0]
+    if source is None or grown is None or axes not in {(2,), (-3,)} or source.shape is None or grown.shape is None:
+        return operand
+    if len(source.shape) != 4 or len(grown.shape) != 5 or operand.value.shape is None:
+        return operand
+    batch, heads, length, depth = source.shape
+    times = grown.shape[2]
+    if not isinstance(heads, int) or not isinstance(times, int) or heads * times != operand.heads:
+        return operand
+    kept = (batch, heads, length, depth)
+    same = all(sizes_equal(x, y) for x, y in zip((*grown.shape[:2], *grown.shape[3:]), kept, strict=True))
+    shape = operand.value.shape
+    if not same or not all(sizes_equal(x, y) for x, y in zip((shape[0], *shape[2:]), (batch, length, depth), strict=True)):
+        return operand
+    return Operand(source, "bhsd", heads)
+
+
+def _transposed(value: Value, perm: tuple[int, ...]) -> Value | None:
+    """What a Transpose of which `value` is the only result had as its input."""
+    node = made_by(value, "Transpose")
+    if node is None or only_user(value) is None or tuple(node.attr("perm", (3, 2, 1, 0))) != perm:
+        return None
+    return node.inputs[0]
+
+
+def _before_split(value: Value) -> Value | None:
+    """[B, S, H * D] that a Reshape turned into `value` [B, S, H, D]."""
+    node = made_by(value, "Reshape")
+    source = None if node is None else node.inputs[0]
+    if node is None or source is None or source.shape is None or value.shape is None or only_user(value) is None:
+        return None
+    if len(source.shape) != 3 or len(value.shape) != 4:
+        return None
+    *_, heads, depth = value.shape
+    if not isinstance(heads, int) or not isinstance(depth, int) or source.shape[2] != heads * depth:
+        return None
+    if all(sizes_equal(x, y) for x, y in zip(source.shape[:2], value.shape[:2], strict=True)):
+        return source
+    target = small_constant(node.inputs[1])
+    copied = target is not None and target.tolist()[:2] == [0, 0] and node.attr("allowzero", 0) == 0
+    return source if copied else None
+
+
+def joins_heads(reshape: Node, joined: Value) -> bool:
+    """Whether the Reshape gives the shape of `joined` [B, S, H * D]."""
+    result = reshape.outputs[0]
+    if result is None or result.shape is None or joined.shape is None or len(result.shape) != len(joined.shape):
+        return False
+    return all(sizes_equal(x, y) for x, y in zip(result.shape, joined.shape, strict=True))
+
+
+def ignores_heads(reshape: Node) -> bool:
+    """Whether the Reshape of [B, S, H, D] gives the same if its input is [B, S, H * D]: it copies no size but B and S."""
+    result, target = reshape.outputs[0], reshape.inputs[1]
+    if result is None or result.shape is None or len(result.shape) > 3 or target is None:
+        return False
+    if reshape.attr("allowzero", 0) != 0 or len(result.shape) < 3:
+        return True
+    if (array := small_constant(target)) is not None:
+        return array.size == 3 and array[2] != 0
+    concat = made_by(target, "Concat")
+    if concat is None or len(concat.inputs) != 3 or any(v is None or v.shape != (1,) for v in concat.inputs):
+        return False
+    last = integers(concat.inputs[2])
+    return last is not None and last[0] != 0
