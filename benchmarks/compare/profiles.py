@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import statistics
 from collections import defaultdict
 from collections.abc import Sequence
@@ -36,8 +38,6 @@ def profile_nodes(
 
 def _from_trace(path: Path, runs: int) -> list[NodeCost]:
     """The last runs of a trace as onnxruntime and this project write it: each node by its median."""
-    import json
-
     events: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
     whole = sorted((e for e in events if e["name"] == "model_run"), key=lambda e: e["ts"])[-runs:]
     begin = whole[0]["ts"] if whole else 0
@@ -46,8 +46,14 @@ def _from_trace(path: Path, runs: int) -> list[NodeCost]:
     times: dict[tuple[str, str], list[float]] = defaultdict(list)
     for event in nodes or [e for e in late if e["cat"] == "partition"]:
         operator = event["args"].get("op_name", "")
-        times[event["name"].removesuffix("_kernel_time"), operator].append(event["dur"] / 1e6)
+        times[node_name(event["name"]), operator].append(event["dur"] / 1e6)
     return median_costs(times, len(whole) or 1)
+
+
+def node_name(text: str) -> str:
+    """The name in a trace's event: `a` of `a_kernel_time`, and of `node 'a' (ai.onnx::Add, opset 18)`."""
+    label = re.match(r"node '(.*)' \(", text)
+    return label[1] if label else text.removesuffix("_kernel_time")
 
 
 def _from_runs(runs: Sequence[Sequence[tuple[str, str, float]]]) -> list[NodeCost]:

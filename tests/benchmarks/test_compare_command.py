@@ -7,7 +7,7 @@ from benchmarks.compare import report
 from benchmarks.compare.__main__ import main
 from benchmarks.compare.figures import spread
 from benchmarks.compare.process import Floor, Process, WorkerError
-from benchmarks.compare.profiles import median_costs
+from benchmarks.compare.profiles import median_costs, node_name
 from benchmarks.compare.results import Case, EngineResult
 from benchmarks.compare.subjects import find_subject, named_dimensions, parse_sizes
 
@@ -161,6 +161,11 @@ def test_outputs_further_from_peers_than_these_from_each_other_are_marked(capsys
 def test_errors_of_openvino_are_told_without_its_sources():
     text = "RuntimeError: Exception from src/core.cpp:132:\nCheck 'false' failed at src/x.cpp:151:\nNo rule\n\n"
     assert report.short_error(text) == "RuntimeError: No rule"
+
+
+@pytest.mark.parametrize("text", ["/a/Add_kernel_time", "node '/a/Add' (ai.onnx::Add, opset 18)", "/a/Add"])
+def test_names_in_traces_are_found(text):
+    assert node_name(text) == "/a/Add"
 
 
 def test_a_node_that_runs_twice_in_a_run_counts_twice():

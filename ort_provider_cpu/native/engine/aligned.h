@@ -1,37 +1,27 @@
-// `AlignedArray`: memory for packed weights, aligned to cache lines, in huge pages where it is large.
+// Memory that is aligned to cache lines, in huge pages where there is much of it.
 #pragma once
 
 #include <cstddef>
-#include <cstdlib>
 #include <memory>
-#include <new>
-
-#if defined(__linux__)
-#include <sys/mman.h>
-#endif
+#include <type_traits>
 
 namespace ort_cpu {
 
-inline constexpr size_t kHugePage = size_t{2} << 20;
+/// `bytes` of memory of its own, aligned to 64 bytes, or to huge pages when it is several of them. Release with `std::free`.
+/// Throws std::bad_alloc.
+void* allocate_aligned(size_t bytes);
 
-/// `bytes` of memory aligned to 64 bytes, or to huge pages when it is several of them. Release with `std::free`.
-inline void* allocate_aligned(size_t bytes) {
-  const bool huge = bytes >= 2 * kHugePage;
-  const size_t alignment = huge ? kHugePage : 64;
-  void* memory = std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment + (bytes == 0 ? alignment : 0));
-  if (memory == nullptr) throw std::bad_alloc();
-#if defined(__linux__)
-  if (huge) madvise(memory, bytes, MADV_HUGEPAGE);
-#endif
-  return memory;
-}
+/// Memory for packed weights: many arrays together in slabs of huge pages, aligned to 64 bytes. Throws std::bad_alloc.
+void* allocate_weights(size_t bytes);
+/// Gives back what `allocate_weights` gave; the slab goes with its last array.
+void free_weights(void* memory);
 
-/// A fixed number of uninitialised elements of a trivial type.
+/// A fixed number of uninitialised elements of a trivial type, for weights.
 template <class T>
 class AlignedArray {
  public:
   AlignedArray() = default;
-  explicit AlignedArray(size_t size) : data_(static_cast<T*>(allocate_aligned(size * sizeof(T)))), size_(size) {}
+  explicit AlignedArray(size_t size) : data_(static_cast<T*>(allocate_weights(size * sizeof(T)))), size_(size) {}
   T* data() { return data_.get(); }
   const T* data() const { return data_.get(); }
   size_t size() const { return size_; }
@@ -41,7 +31,7 @@ class AlignedArray {
 
  private:
   struct Free {
-    void operator()(T* p) const { std::free(p); }
+    void operator()(T* p) const { free_weights(const_cast<std::remove_const_t<T>*>(p)); }
   };
   std::unique_ptr<T, Free> data_;
   size_t size_ = 0;

@@ -68,6 +68,8 @@ class Program {
   std::vector<int> add_node(const std::string& domain, const std::string& op, const std::string& label,
                             const Attributes& attributes, const std::vector<int>& inputs,
                             const std::vector<SlotType>& outputs);
+  /// Whether the data of a constant is still needed.
+  bool holds(int slot) const { return slots_.at(slot).owner != nullptr; }
   void finish(std::vector<int> outputs);
 
   int n_inputs() const { return static_cast<int>(inputs_.size()); }

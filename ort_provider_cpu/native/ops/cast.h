@@ -1,9 +1,11 @@
-// Conversions of numbers that are defined for every value: what numpy gives on x86 where C++ leaves it open.
+// Conversions of numbers, defined for every value: what x86 processors give where C++ leaves it open.
 #pragma once
 
 #include <cstdint>
 #include <limits>
 #include <type_traits>
+
+#include "ops/cast_small.h"
 
 namespace ort_cpu {
 
@@ -42,5 +44,24 @@ inline To convert_number(From x) {
     return static_cast<To>(x);
   }
 }
+
+/// Converts elements of one type to another: any that have a fixed size and are not complex.
+class Converter {
+ public:
+  Converter(DType from, DType to, CastOptions options = {});
+  /// Both arrays have `n` elements and do not overlap.
+  void operator()(const void* x, void* y, int64_t n) const;
+
+ private:
+  using Loop = void (*)(const void* x, void* y, int64_t n);
+  void piece(const void* x, void* y, int64_t n) const;
+  DType from_, to_;
+  DType from_carrier_, to_carrier_;
+  CastOptions options_;
+  Loop convert_ = nullptr;  // from carrier to carrier; null if they are one
+};
+
+/// The type of C++ numbers that holds all values of a type: itself, float, int8 or uint8.
+DType carrier_of(DType type);
 
 }  // namespace ort_cpu

@@ -2,7 +2,7 @@
 #include <cstring>
 
 #include "ops/conv_blocked.h"
-#include "ops/conv_buffer.h"
+#include "ops/conv_panels.h"
 #include "simd/depthwise.h"
 
 namespace ort_cpu {
@@ -13,7 +13,7 @@ constexpr int64_t kBandBytes = 64 * 1024;  // of padded rows that are copied at 
 class PackedDepthwise : public PackedConv {
  public:
   PackedDepthwise(const ConvGeometry& g, const float* weights)
-      : weights_(static_cast<size_t>(g.out_blocks() * g.taps() * 16)) {
+      : weights_(zeroed_floats(g.out_blocks() * g.taps() * 16)) {
     const int64_t taps = g.taps();
     for (int64_t c = 0; c < g.out_channels; ++c)
       for (int64_t t = 0; t < taps; ++t) weights_.data()[(c / 16 * taps + t) * 16 + c % 16] = weights[c * taps + t];
@@ -22,7 +22,7 @@ class PackedDepthwise : public PackedConv {
   const float* weights() const { return weights_.data(); }
 
  private:
-  AlignedFloats weights_;
+  AlignedArray<float> weights_;
 };
 
 class PreparedDepthwise : public PreparedConv {

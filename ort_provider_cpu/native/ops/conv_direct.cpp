@@ -35,7 +35,7 @@ class PackedDirect : public PackedConv {
  private:
   int widest_;
   std::vector<ConvPanel> panels_;
-  AlignedFloats weights_;
+  AlignedArray<float> weights_;
   int64_t weight_bytes_;
 };
 

@@ -1,5 +1,7 @@
 #include "ops/conv_kernel.h"
 
+#include "ops/conv_panels.h"
+
 namespace ort_cpu {
 
 PackedConvKernel::PackedConvKernel(const NodeSpec& node, ConvInput input)
@@ -10,7 +12,7 @@ PackedConvKernel::PackedConvKernel(const NodeSpec& node, ConvInput input)
   require(node.constant(1) != nullptr, "the weights are no constant");
   weight_shape_ = node.constant(1)->shape;
   require(weight_shape_.rank() >= 3, "the weights have shape ", weight_shape_, ", at least rank 3 is needed");
-  bias_ = AlignedFloats(static_cast<size_t>((weight_shape_[0] + 15) / 16 * 16));
+  bias_ = zeroed_floats((weight_shape_[0] + 15) / 16 * 16);
   if (const Tensor* bias = node.constant(2)) {
     check_conv_bias(bias->shape, weight_shape_[0]);
     std::copy_n(bias->as<float>(), bias->size(), bias_.data());

@@ -6,8 +6,8 @@
 #include <optional>
 #include <string>
 
+#include "engine/aligned.h"
 #include "ops/conv_blocked.h"
-#include "ops/conv_buffer.h"
 
 namespace ort_cpu {
 
@@ -42,7 +42,7 @@ class PackedConvKernel : public Kernel {
   Activation activation_;
   int64_t channels_;  // of a blocked input
   Shape weight_shape_;
-  AlignedFloats bias_;
+  AlignedArray<float> bias_;
   std::shared_ptr<const PackedConv> packed_early_;
   mutable std::mutex mutex_;
   mutable std::map<int, std::shared_ptr<const PackedConv>> packed_;

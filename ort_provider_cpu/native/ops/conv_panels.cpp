@@ -2,6 +2,13 @@
 
 namespace ort_cpu {
 
+AlignedArray<float> zeroed_floats(int64_t count) {
+  require(count >= 0 && count < (int64_t{1} << 60), count, " packed weights are more than memory can address");
+  AlignedArray<float> floats(static_cast<size_t>(count));
+  std::fill_n(floats.data(), count, 0.0f);
+  return floats;
+}
+
 std::vector<ConvPanel> conv_panels(const ConvGeometry& g, int widest, int usual) {
   const int64_t in_blocks = (g.in_depth() + 15) / 16, out_blocks = (g.out_depth() + 15) / 16;
   std::vector<ConvPanel> panels;
@@ -17,12 +24,12 @@ std::vector<ConvPanel> conv_panels(const ConvGeometry& g, int widest, int usual)
   return panels;
 }
 
-AlignedFloats pack_panels(const ConvGeometry& g, const std::vector<ConvPanel>& panels, const float* weights) {
+AlignedArray<float> pack_panels(const ConvGeometry& g, const std::vector<ConvPanel>& panels, const float* weights) {
   const int64_t depth = g.in_depth(), taps = g.taps(), in_blocks = (depth + 15) / 16;
   int64_t total = 0;
   for (const ConvPanel& panel : panels)
     total = std::max(total, panel.weights + in_blocks * taps * 256 * panel.blocks);
-  AlignedFloats packed(static_cast<size_t>(total));
+  AlignedArray<float> packed = zeroed_floats(total);
   for (const ConvPanel& panel : panels) {
     const int64_t width = panel.blocks * 16, first = panel.out_block * 16;
     const int64_t present = std::min(width, g.out_channels - first);

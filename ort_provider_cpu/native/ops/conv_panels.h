@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "ops/conv_buffer.h"
+#include "engine/aligned.h"
 #include "ops/conv_geometry.h"
 
 namespace ort_cpu {
@@ -16,10 +16,13 @@ struct ConvPanel {
   int64_t weights;    // offset of the panel's packed weights
 };
 
+/// Aligned zeros, to pack weights into.
+AlignedArray<float> zeroed_floats(int64_t count);
+
 /// Panels of `widest` blocks, narrower ones where a group has no more.
 std::vector<ConvPanel> conv_panels(const ConvGeometry& geometry, int widest, int usual);
 
 /// Packs weights [OC, IC / group, taps] to [panel][input block][tap][16][panel width]; missing channels are zeros.
-AlignedFloats pack_panels(const ConvGeometry& geometry, const std::vector<ConvPanel>& panels, const float* weights);
+AlignedArray<float> pack_panels(const ConvGeometry& geometry, const std::vector<ConvPanel>& panels, const float* weights);
 
 }  // namespace ort_cpu

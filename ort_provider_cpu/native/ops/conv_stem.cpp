@@ -23,7 +23,7 @@ class PackedStem : public PackedConv {
       panel.weights = panel.out_block * 16 * depth_;
       panels_.push_back(panel);
     }
-    weights_ = AlignedFloats(static_cast<size_t>(g.out_blocks() * 16 * depth_));
+    weights_ = zeroed_floats(g.out_blocks() * 16 * depth_);
     for (const ConvPanel& panel : panels_) {
       const int64_t width = panel.blocks * 16, first = panel.out_block * 16;
       for (int64_t o = 0; o < std::min(width, g.out_channels - first); ++o)
@@ -39,7 +39,7 @@ class PackedStem : public PackedConv {
  private:
   int64_t depth_;
   std::vector<ConvPanel> panels_;
-  AlignedFloats weights_;
+  AlignedArray<float> weights_;
 };
 
 /// Each image is first copied with its padding; pixels that one tap meets with a stride become adjacent.

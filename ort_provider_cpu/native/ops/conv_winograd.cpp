@@ -24,9 +24,9 @@ class PackedWinograd : public PackedConv {
     panels_ = conv_panels(pointwise, usual, usual);
     in_blocks_ = geometry.in_blocks();
     plane_ = in_blocks_ * 16 * geometry.out_blocks() * 16;
-    weights_ = AlignedFloats(static_cast<size_t>(plane_ * planes()));
+    weights_ = zeroed_floats(plane_ * planes());
     const int64_t depth = geometry.in_channels;
-    AlignedFloats rows(9 * 16 * 16 * 4);
+    AlignedArray<float> rows(static_cast<size_t>(9 * 16 * 16 * usual));
     for (const ConvPanel& panel : panels_) {
       const int64_t width = panel.blocks * 16, first = panel.out_block * 16;
       const int64_t present = std::min(width, geometry.out_channels - first);
@@ -55,7 +55,7 @@ class PackedWinograd : public PackedConv {
   int64_t side_;
   std::vector<ConvPanel> panels_;
   int64_t in_blocks_ = 0, plane_ = 0;
-  AlignedFloats weights_;
+  AlignedArray<float> weights_;
 };
 
 class PreparedWinograd : public PreparedConv {

@@ -8,7 +8,10 @@ namespace {
 /// Base of the two: a permutation of a view of rank 6.
 class Blocks : public Kernel {
  public:
-  explicit Blocks(const NodeSpec& node) : block_(node.attributes.integer("blocksize", 0)) {
+  explicit Blocks(const NodeSpec& node)
+      : block_(node.attributes.integer("blocksize", 0)), is_crd_(node.attributes.text("mode", "DCR") == "CRD") {
+    const std::string mode = node.attributes.text("mode", "DCR");
+    require(is_crd_ || mode == "DCR", "the mode '", mode, "' is unknown; it must be DCR or CRD");
     require(block_ >= 1 && block_ < (int64_t{1} << 30), "blocksize is ", block_);
   }
   void run(RunContext& ctx) const override { ctx.state<StridedCopy>().run(ctx, ctx.input(0).data, ctx.output(0).data); }
@@ -19,15 +22,13 @@ class Blocks : public Kernel {
     ctx.state(permutation(size_of(ctx.dtype(0)), view, axes));
   }
   const int64_t block_;
+  const bool is_crd_;
 };
 
 /// Y [N, C / b^2, H * b, W * b] = X [N, C, H, W] with blocks of channels as b x b pixels; mode DCR counts the blocks first.
 class DepthToSpace : public Blocks {
  public:
-  explicit DepthToSpace(const NodeSpec& node) : Blocks(node), is_crd_(node.attributes.text("mode", "DCR") == "CRD") {
-    const std::string mode = node.attributes.text("mode", "DCR");
-    require(is_crd_ || mode == "DCR", "the mode '", mode, "' is unknown; it must be DCR or CRD");
-  }
+  using Blocks::Blocks;
 
   void plan(PlanContext& ctx) const override {
     const Shape& x = ctx.shape(0);
@@ -47,10 +48,9 @@ class DepthToSpace : public Blocks {
     require(!__builtin_mul_overflow(size, block_, &product), "the output would be too large");
     return product;
   }
-  const bool is_crd_;
 };
 
-/// Y [N, C * b^2, H / b, W / b] = X [N, C, H, W] with b x b pixels as blocks of channels.
+/// Y [N, C * b^2, H / b, W / b] = X [N, C, H, W] with b x b pixels as blocks of channels; mode DCR counts the blocks first.
 class SpaceToDepth : public Blocks {
  public:
   using Blocks::Blocks;
@@ -63,7 +63,8 @@ class SpaceToDepth : public Blocks {
     int64_t channels = 0;
     require(!__builtin_mul_overflow(x[1], block_ * block_, &channels), "the output would be too large");
     const int64_t rows = x[2] / block_, columns = x[3] / block_;
-    plan_permutation(ctx, {x[0], x[1], rows, block_, columns, block_}, {0, 3, 5, 1, 2, 4}, {x[0], channels, rows, columns});
+    const std::array<int, 6> axes = is_crd_ ? std::array{0, 1, 3, 5, 2, 4} : std::array{0, 3, 5, 1, 2, 4};
+    plan_permutation(ctx, {x[0], x[1], rows, block_, columns, block_}, axes, {x[0], channels, rows, columns});
   }
 };
 

@@ -130,7 +130,7 @@ class RecurrentLayer : public Kernel {
                      static_cast<int>(std::clamp<int64_t>(threads / plan.directions, 1, std::max<int64_t>(1, plan.batch)));
       }
     }
-    plan.directions_together = threads == 1 || threads >= 2 * plan.directions;
+    plan.directions_together = threads >= 2 * plan.directions;
     const int64_t row = plan.batch * plan.columns;
     plan.chunk = std::clamp<int64_t>(row == 0 ? plan.steps : (int64_t{1} << 19) / row, 1, std::max<int64_t>(1, plan.steps));
     const auto padded = [](int64_t n) { return (n + 15) / 16 * 16; };

@@ -205,7 +205,9 @@ class RecurrentScan {
     A* after = buffers_.h[d][now ^ 1];
     const A* multiplied = phase == 0 ? before : buffers_.reset_h[d];
     alignas(64) A products[kRowTile * kPanel];
-    for (int64_t p = p0; p < p1; ++p) {
+    for (int64_t i = p0; i < p1; ++i) {
+      // Back and forth: what one step used last is still in the cache when the next begins with it.
+      const int64_t p = step % 2 == 0 ? i : p0 + p1 - 1 - i;
       const int64_t width = panels.width(p), first_group = p * shape.groups_per_panel;
       const int64_t n_groups = width / (shape.n_gates() * kUnitGroup);
       for (int64_t tile = part.b0; tile < part.b1; tile += kRowTile) {

@@ -279,8 +279,11 @@ class Resize : public Kernel {
   }
 
   /// Shrinking axes first and from the front, where rows are added up; growing ones from the back, where rows are short.
+  /// Integers keep the order of the axes: rounding differences of the last bit would show where results are cut.
   void order_passes(PlanContext& ctx, ResizePlan& plan, int lead) const {
-    std::sort(plan.axes.begin(), plan.axes.end(), [](const ResizeAxis& a, const ResizeAxis& b) {
+    const bool integers = kIntegers.contains(ctx.dtype(0));
+    std::sort(plan.axes.begin(), plan.axes.end(), [integers](const ResizeAxis& a, const ResizeAxis& b) {
+      if (integers) return a.axis < b.axis;
       const bool shrinks_a = a.out < a.size, shrinks_b = b.out < b.size;
       if (shrinks_a != shrinks_b) return shrinks_a;
       return shrinks_a ? a.axis < b.axis : a.axis > b.axis;

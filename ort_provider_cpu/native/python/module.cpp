@@ -175,6 +175,7 @@ void bind(nb::module_& module) {
         return self.add_node(domain, op, label, attributes_of(attributes), inputs, types);
       }, "domain"_a, "op"_a, "label"_a, "attributes"_a, "inputs"_a, "outputs"_a,
            "Adds a node; -1 stands for absent inputs, element type 0 for unwanted outputs. Returns the slots of the outputs.")
+      .def("holds", &Program::holds, "slot"_a, "Whether the data of a constant is still needed.")
       .def("finish", &Program::finish, "outputs"_a, "Ends building.")
       .def("trim", &Program::trim, "Gives the memory of idle runs back to the pool.")
       .def("runner", [](std::shared_ptr<Program> self, nb::list inputs, nb::list outputs) {

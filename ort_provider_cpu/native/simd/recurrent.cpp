@@ -11,10 +11,12 @@ using ort_cpu::simd::GruUpdate;
 using ort_cpu::simd::LstmCell;
 
 #if defined(__AVX512F__)
-constexpr int kMostRows = 6;
+constexpr int kMostRows = 6, kMostAccumulators = 16;
 #else
-constexpr int kMostRows = 3;
+constexpr int kMostRows = 3, kMostAccumulators = 8;
 #endif
+/// How far ahead of the product a panel is fetched, where few rows leave it waiting for memory.
+constexpr int64_t kPrefetchFloats = 256;
 
 /// kRows rows of kVecs vectors of the output, `kWays` partial sums each.
 template <int kRows, int kVecs, int kWays>
@@ -26,6 +28,8 @@ ORT_CPU_INLINE void product_tile(float* out, int64_t out_stride, const float* bi
       for (int v = 0; v < kVecs; ++v) acc[w][r][v] = w == 0 && bias != nullptr ? load(bias + v * kLanes) : Vec{};
   int64_t i = 0;
   for (; i + kWays <= k; i += kWays) {
+    if (kWays > 1)
+      for (int j = 0; j < kWays * kVecs * kLanes; j += 16) __builtin_prefetch(panel + i * width + kPrefetchFloats + j);
 #pragma GCC unroll 4
     for (int w = 0; w < kWays; ++w) {
       Vec b[kVecs];
@@ -54,7 +58,7 @@ ORT_CPU_INLINE void product_tile(float* out, int64_t out_stride, const float* bi
 template <int kRows>
 void product_rows(float* out, int64_t out_stride, const float* bias, const float* a, int64_t a_stride, int64_t k,
                   const float* panel, int vecs) {
-  constexpr int kWays = kRows == 1 ? 2 : 1;
+  constexpr int kWays = kRows * 8 <= kMostAccumulators ? 2 : 1;
   const int64_t width = static_cast<int64_t>(vecs) * kLanes;
   int v = 0;
   for (; v + 4 <= vecs; v += 4) {

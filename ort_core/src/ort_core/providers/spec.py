@@ -252,6 +252,9 @@ class CompileContext(Protocol):
     def constant(self, value: Value) -> RuntimeValue:
         """A constant as a host value, made once per session; arrays are read-only."""
 
+    def read_constant(self, value: Value, target: memoryview) -> None:
+        """Copies the stored bytes of a dense constant (see `WeightRef`) into `target`, for providers that repack them."""
+
     def kernel(self, node: Node) -> Kernel | None:
         """The registered kernel of a custom operator."""
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from ort_core.ir.graph import Node, Value
-from ort_core.ir.rewrite import add_constant, constant_array, graph_of, make_attribute
+from ort_core.ir.rewrite import add_constant, add_node, constant_array, graph_of, make_attribute
 from ort_core.ir.types import TensorType
 
 from ort_provider_cpu import _native
@@ -48,13 +48,14 @@ def fuse(
             wanted; by default the first output of `root`.
 
     Returns:
-        False, with the graph unchanged, if the engine has no kernel for the node.
+        False, with the graph unchanged, if the engine has no kernel for the node; inputs that were made for it go.
     """
     taken = [root.outputs[0]] if outputs is None else list(outputs)
     kinds = {name: make_attribute(value) for name, value in (attributes or {}).items() if value is not None}
     node = Node(op_type, (), (), kinds, domain=domain, name=root.name, origin=root.origin)
     node.doc, node.metadata = root.doc, dict(root.metadata)
     if not has_kernel(node, inputs, taken):
+        remove_unused([v.producer for v in inputs if v is not None and v.producer is not None])
         return False
     graph = graph_of(root)
     node.set_inputs(inputs)
@@ -87,6 +88,17 @@ def like(value: Value, name: str) -> Value:
     if value.graph is None:
         return Value(name, value.type)
     return Value(value.graph.fresh_name(name), value.type)
+
+
+def align(root: Node, a: Value, b: Value, total: Value) -> tuple[Value, Value]:
+    """The two with their leading dimensions broadcast to those of `total`; costs nothing where a run finds them equal."""
+    if not (isinstance(a.type, TensorType) and isinstance(b.type, TensorType) and isinstance(total.type, TensorType)):
+        raise TypeError(f"'{total.name}' is no sum of tensors")
+    outputs = add_node(graph_of(root), "BroadcastLeading", [a, b], 2, domain=DOMAIN, like=root)
+    for value, source in zip(outputs, (a, b), strict=True):
+        leading = (total.shape or (None,))[:-1]
+        value.type = TensorType(total.type.element, (*leading, (source.shape or (None,))[-1]))
+    return outputs[0], outputs[1]
 
 
 def row(root: Node, value: Value, size: int) -> Value | None:

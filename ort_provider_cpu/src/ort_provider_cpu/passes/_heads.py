@@ -27,9 +27,13 @@ def plain(value: Value) -> Operand | None:
     return Operand(value, "bhsd", heads) if isinstance(heads, int) and heads > 0 else None
 
 
-def split_heads(operand: Operand) -> Operand:
-    """The tensor [B, S, H * D] that was reshaped and transposed to `operand`, or `operand`."""
-    inner = _transposed(operand.value, SWAP_HEADS)
+def split_heads(operand: Operand, *, shared: bool = False) -> Operand:
+    """The tensor [B, S, H * D] that was reshaped and transposed to `operand`, or `operand`.
+
+    Args:
+        shared: whether `operand` may have other uses, all of which go.
+    """
+    inner = _transposed(operand.value, SWAP_HEADS, shared=shared)
     source = None if inner is None else _before_split(inner)
     return operand if source is None else Operand(source, "bshd", operand.heads)
 
@@ -73,10 +77,10 @@ def without_repetition(operand: Operand) -> Operand:
     return Operand(source, "bhsd", heads)
 
 
-def _transposed(value: Value, perm: tuple[int, ...]) -> Value | None:
-    """What a Transpose of which `value` is the only result had as its input."""
+def _transposed(value: Value, perm: tuple[int, ...], *, shared: bool = False) -> Value | None:
+    """What the Transpose that computes `value`, for one user alone unless it is `shared`, has as its input."""
     node = made_by(value, "Transpose")
-    if node is None or only_user(value) is None or tuple(node.attr("perm", (3, 2, 1, 0))) != perm:
+    if node is None or (not shared and only_user(value) is None) or tuple(node.attr("perm", (3, 2, 1, 0))) != perm:
         return None
     return node.inputs[0]
 

@@ -129,11 +129,16 @@ def nodes_of(graph: Graph, op_types: Collection[str], domain: str = "") -> Itera
             yield node
 
 
-def may_broadcast(a: Value, b: Value) -> bool:
-    """Whether the two are known or likely to differ in shape: another rank, or a dimension of 1 against another.
-
-    Different symbols count as equal sizes here; kernels must broadcast when they turn out not to be.
-    """
+def same_shape(a: Value, b: Value) -> bool:
+    """Whether the two are known to have the same shape."""
     if a.shape is None or b.shape is None or len(a.shape) != len(b.shape):
-        return True
-    return any(x is None or y is None or (x != y and (1 in (x, y) or (isinstance(x, int) and isinstance(y, int)))) for x, y in zip(a.shape, b.shape, strict=True))
+        return False
+    return all(sizes_equal(x, y) for x, y in zip(a.shape, b.shape, strict=True))
+
+
+def likely_same_shape(a: Value, b: Value) -> bool:
+    """Whether the two are of one rank and last size, and nothing says that their sizes differ: symbols may be equal."""
+    if a.shape is None or b.shape is None or len(a.shape) != len(b.shape) or last_size(a) is None:
+        return False
+    pairs = list(zip(a.shape, b.shape, strict=True))
+    return a.shape[-1] == b.shape[-1] and all(sizes_equal(x, y) or {type(x), type(y)} == {str} for x, y in pairs)

@@ -12,7 +12,7 @@ from ort_core.ir.types import ElementType
 
 from ort_provider_cpu.passes._activation import FusedActivation, activation_attributes, fused_activation, only_user
 from ort_provider_cpu.passes._emit import DOMAIN, row
-from ort_provider_cpu.passes._match import as_row, made_by, may_broadcast, operands, rank_of, scaled
+from ort_provider_cpu.passes._match import as_row, likely_same_shape, made_by, operands, rank_of, same_shape, scaled
 
 
 @dataclass(slots=True)
@@ -21,6 +21,7 @@ class Product:
 
     Attributes:
         size: N, the size of the last dimension of the result.
+        total: the sum with a residual that is not known to have the shape of the product.
         grown: whether it takes in more than the node that it began with.
     """
 
@@ -33,6 +34,7 @@ class Product:
     alpha: float = 1.0
     bias: Value | None = None
     residual: Value | None = None
+    total: Value | None = None
     activation: FusedActivation = field(default_factory=lambda: FusedActivation("none"))
     grown: bool = False
 
@@ -163,8 +165,12 @@ def _absorb_sum(product: Product, user: Node) -> bool:
             return False
         product.bias = row(user, other, size)
         return product.bias is not None
-    if other.is_constant or may_broadcast(product.result, other) or other.shape is None or other.shape[-1] != size:
+    if other.is_constant or not likely_same_shape(product.result, other):
         return False
+    if not same_shape(product.result, other):
+        if product.transpose_a or rank_of(product.b) != 2:
+            return False
+        product.total = user.outputs[0]
     product.residual = other
     return True
 

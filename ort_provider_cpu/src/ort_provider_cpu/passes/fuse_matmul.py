@@ -5,8 +5,8 @@ from __future__ import annotations
 from ort_core.ir.graph import Graph
 from ort_core.ir.passes import Level, PassContext, graph_pass
 
-from ort_provider_cpu.passes._emit import fuse
-from ort_provider_cpu.passes._product import absorb_transposes, absorb_users, product_of
+from ort_provider_cpu.passes._emit import align, fuse
+from ort_provider_cpu.passes._product import Product, absorb_transposes, absorb_users, product_of
 
 
 @graph_pass(Level.EXTENDED, order=40)
@@ -21,10 +21,17 @@ def fuse_matmul(graph: Graph, ctx: PassContext) -> bool:
         absorb_transposes(product)
         absorb_users(product)
         if product.grown:
-            inputs = [product.a, product.b, product.bias, product.residual]
-            while inputs[-1] is None:
-                inputs.pop()
-            changed |= fuse(product.root, "FusedMatMul", inputs, product.attributes())
+            changed |= _emit(product)
     if changed:
         graph.sort()
     return changed
+
+
+def _emit(product: Product) -> bool:
+    a, residual, root = product.a, product.residual, product.root
+    if residual is not None and product.total is not None:
+        a, residual = align(root, a, residual, product.total)
+    inputs = [a, product.b, product.bias, residual]
+    while inputs[-1] is None:
+        inputs.pop()
+    return fuse(root, "FusedMatMul", inputs, product.attributes())

@@ -7,8 +7,8 @@ from ort_core.ir.passes import Level, PassContext, graph_pass
 from ort_core.ir.types import ElementType
 
 from ort_provider_cpu.passes._activation import only_user
-from ort_provider_cpu.passes._emit import fuse, like, row
-from ort_provider_cpu.passes._match import as_row, last_size, made_by, may_broadcast, nodes_of, rank_of
+from ort_provider_cpu.passes._emit import align, fuse, row
+from ort_provider_cpu.passes._match import as_row, last_size, likely_same_shape, made_by, nodes_of, rank_of, same_shape
 from ort_provider_cpu.passes._norm import is_last_axis
 
 
@@ -35,15 +35,17 @@ def _fuse(norm: Node) -> bool:
     if any(v is not None and v.shape != (size,) for v in (scale, shift)) or addition.graph is not norm.graph:
         return False
     left, right = addition.inputs
-    if left is None or right is None or left.is_constant or right.is_constant or may_broadcast(left, right):
+    if left is None or right is None or left.is_constant or right.is_constant:
         return False
-    if last_size(left) != size or last_size(right) != size:
+    if last_size(left) != size or not likely_same_shape(left, right):
         return False
     x, residual, bias = _without_bias(left, right, size)
     outputs = [norm.outputs[0]]
     if only_user(total) is None:
         outputs.append(total)
     attributes = {"epsilon": norm.attr("epsilon", 1e-5), "simplified": int(norm.op_type == "RMSNormalization")}
+    if not same_shape(left, right):
+        x, residual = align(norm, x, residual, total)
     inputs = [x, residual, scale, shift, bias]
     while inputs[-1] is None:
         inputs.pop()
