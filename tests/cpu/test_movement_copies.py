@@ -91,10 +91,9 @@ def expected_slice(x, starts, ends, axes, steps):
     for i, (start, end) in enumerate(zip(starts, ends, strict=True)):
         axis, step = (i if axes is None else axes[i]), (1 if steps is None else steps[i])
         size = x.shape[axis]
-        start, end = (v + size if v < 0 else v for v in (start, end))
+        first, last = (v + size if v < 0 else v for v in (start, end))
         low, high = (0, size) if step > 0 else (-1, size - 1)
-        first = min(max(start, 0), high)
-        indices = np.array(range(first, min(max(end, low), high), step), np.int64)
+        indices = np.array(range(min(max(first, 0), high), min(max(last, low), high), step), np.int64)
         x = np.take(x, indices, axis)
     return x
 

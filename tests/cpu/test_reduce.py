@@ -56,11 +56,11 @@ def assert_near(actual, expected, dtype, scale=1.0):
     np.testing.assert_allclose(actual.astype(np.float64), expected, rtol=tolerance, atol=tolerance * scale)
 
 
-@pytest.mark.parametrize("keepdims", [0, 1])
 @pytest.mark.parametrize("dtype", FLOATS, ids=str)
 @pytest.mark.parametrize("op", OPERATORS)
-def test_floats(op, dtype, keepdims):
-    for shape, axes in SHAPES_AND_AXES:
+def test_floats(op, dtype):
+    for i, (shape, axes) in enumerate(SHAPES_AND_AXES):
+        keepdims = i % 2
         x = values(shape, dtype)
         actual = run_node(op, x, np.array(axes, np.int64), keepdims=keepdims, constants=(1,))
         expected = OPERATORS[op](x.astype(np.float64), axis=axes or None, keepdims=bool(keepdims))
@@ -197,14 +197,14 @@ def test_arg_extremes(dtype, op, select_last_index):
     reference = np.argmax if op == "ArgMax" else np.argmin
     for shape in ((40,), (7, 33), (3, 5, 4), (2, 9, 300), (4, 1, 2, 3)):
         x = np.random.default_rng(1).integers(0, 4, shape).astype(dtype)
-        for axis in range(-len(shape), len(shape)):
-            for keepdims in (0, 1):
-                actual = run_node(op, x, axis=axis, keepdims=keepdims, select_last_index=select_last_index)
-                if select_last_index:
-                    expected = shape[axis] - 1 - reference(np.flip(x, axis), axis=axis, keepdims=bool(keepdims))
-                else:
-                    expected = reference(x, axis=axis, keepdims=bool(keepdims))
-                assert_same(actual, np.asarray(expected, np.int64))
+        for axis in range(-1, len(shape) - 1):
+            keepdims = axis % 2
+            actual = run_node(op, x, axis=axis, keepdims=keepdims, select_last_index=select_last_index)
+            if select_last_index:
+                expected = shape[axis] - 1 - reference(np.flip(x, axis), axis=axis, keepdims=bool(keepdims))
+            else:
+                expected = reference(x, axis=axis, keepdims=bool(keepdims))
+            assert_same(actual, np.asarray(expected, np.int64))
 
 
 @pytest.mark.parametrize("dtype", FLOATS, ids=str)
@@ -247,9 +247,9 @@ def reference_cumulative(op, x, axis, exclusive, reverse):
 @pytest.mark.parametrize("op", ["CumSum", "CumProd"])
 def test_cumulative(op, reverse, exclusive):
     for dtype in (*FLOATS, *INTEGERS):
-        for shape in ((1,), (30,), (4, 5), (3, 2, 150), (2, 6, 1, 3)):
+        for shape in ((30,), (3, 2, 150), (2, 6, 1, 3)):
             x = values(shape, dtype)
-            for axis in range(-len(shape), len(shape)):
+            for axis in range(-1, len(shape) - 1):
                 actual = run_node(op, x, np.array(axis, np.int64), exclusive=exclusive, reverse=reverse)
                 wide = x.astype(np.float64) if dtype in FLOATS else x
                 expected = reference_cumulative(op, wide, axis, exclusive, reverse)

@@ -69,8 +69,10 @@ std::vector<int> Program::add_node(const std::string& domain, const std::string&
   return instructions_.back().outputs;
 }
 
-void Program::finish(std::vector<int> outputs) {
+void Program::finish(std::vector<int> outputs, std::vector<SlotType> types) {
+  require(outputs.size() == types.size(), "got ", types.size(), " types for ", outputs.size(), " outputs");
   outputs_ = std::move(outputs);
+  output_types_ = std::move(types);
   last_use_.assign(slots_.size(), -1);
   const int n = static_cast<int>(instructions_.size());
   for (int i = 0; i < n; ++i)

@@ -70,13 +70,14 @@ class Program {
                             const std::vector<SlotType>& outputs);
   /// Whether the data of a constant is still needed.
   bool holds(int slot) const { return slots_.at(slot).owner != nullptr; }
-  void finish(std::vector<int> outputs);
+  /// `types`: of the outputs, as well as the model tells them.
+  void finish(std::vector<int> outputs, std::vector<SlotType> types);
 
   int n_inputs() const { return static_cast<int>(inputs_.size()); }
   int n_outputs() const { return static_cast<int>(outputs_.size()); }
   int n_slots() const { return static_cast<int>(slots_.size()); }
   DType input_dtype(int i) const { return slots_[inputs_[i]].type.dtype; }
-  const SlotType& output_type(int i) const { return slots_[outputs_[i]].type; }
+  const SlotType& output_type(int i) const { return output_types_[i]; }
   const std::vector<Instruction>& instructions() const { return instructions_; }
   const Environment& environment() const { return *environment_; }
 
@@ -106,6 +107,7 @@ class Program {
   std::vector<Slot> slots_;
   std::vector<Instruction> instructions_;
   std::vector<int> inputs_, outputs_;
+  std::vector<SlotType> output_types_;
   std::vector<int> last_use_;  // of each slot: the last instruction that reads it, or one past the end for outputs
   mutable std::mutex mutex_;
   mutable std::vector<std::shared_ptr<const Plan>> plans_;

@@ -137,8 +137,10 @@ class Hardmax : public Kernel {
     dispatch_float(ctx.input(0).dtype, [&]<class T>() {
       T* y = ctx.output(0).as<T>();
       for_extremes<T>(ctx, layout, {}, [&](const int64_t* index, int64_t at, int64_t columns) {
-        for (int64_t i = 0; i < n; ++i)
-          for (int64_t j = 0; j < columns; ++j) y[at + i * inner + j] = T(index[j] == i ? 1.f : 0.f);
+        if (columns == inner) std::fill_n(y + at, n * inner, T(0.f));
+        else
+          for (int64_t i = 0; i < n; ++i) std::fill_n(y + at + i * inner, columns, T(0.f));
+        for (int64_t j = 0; j < columns; ++j) y[at + index[j] * inner + j] = T(1.f);
       });
     });
   }

@@ -15,7 +15,10 @@ std::string layout_of(const NodeSpec& node, const char* attribute, bool may_be_t
 }
 
 /// out = softmax(scale * Q K^T + mask) V, by head. Q [B, H, S, D], K [B, G, T, D], V [B, G, T, E], mask broadcastable to
-/// [B, H, S, T] -> out [B, H, S, E]; query head h uses head h * G / H of K and V. Layouts are attributes.
+/// [B, H, S, T] -> out [B, H, S, E]; query head h uses head h * G / H of K and V. A row that the mask leaves no key is zero.
+///
+/// q_layout, k_layout, v_layout and out_layout say how the tensors lie: "bhsd" as above; "bshd" [B, S, H, D], or [B, S, H * D]
+/// with num_heads and kv_num_heads; "bhds" [B, H, D, S] for K. An output in "bshd" has rank 3 unless out_rank is 4.
 class FusedAttention : public Kernel {
  public:
   explicit FusedAttention(const NodeSpec& node)
@@ -25,7 +28,7 @@ class FusedAttention : public Kernel {
         out_layout_(layout_of(node, "out_layout", false)),
         heads_(node.attributes.integer("num_heads", 0)),
         kv_heads_(node.attributes.integer("kv_num_heads", heads_)),
-        out_rank_(node.attributes.integer("out_rank", 4)),
+        out_rank_(node.attributes.integer("out_rank", out_layout_ == "bshd" ? 3 : 4)),
         has_scale_(node.attributes.has("scale")),
         scale_(node.attributes.real("scale", 0)) {
     require(out_rank_ == 4 || (out_rank_ == 3 && out_layout_ == "bshd"), "an output of rank ", out_rank_,

@@ -30,7 +30,7 @@ void convert(const void* px, void* py, int64_t n) {
   }
 }
 
-/// A double as a float whose last bit tells whether it is inexact, so that rounding it further is as rounding the double.
+/// Doubles as floats whose last bit tells that they are inexact, so that rounding them is as rounding the doubles.
 void convert_for_rounding(const void* px, void* py, int64_t n) {
   const double* x = static_cast<const double*>(px);
   float* y = static_cast<float*>(py);

@@ -28,7 +28,7 @@ class PackedDepthwise : public PackedConv {
 class PreparedDepthwise : public PreparedConv {
  public:
   PreparedDepthwise(const PackedDepthwise& packed, const ConvGeometry& geometry, int threads)
-      : packed_(packed), g_(geometry), threads_(useful_threads(geometry.products(), threads)), multiplier_(g_.out_depth()) {
+      : packed_(packed), g_(geometry), threads_(useful_threads(2 * geometry.products(), threads)), multiplier_(g_.out_depth()) {
     is_3x3_ = g_.in[0] == 1 && g_.out[0] == 1 && g_.kernel == ConvGeometry::Dims{1, 3, 3} && g_.stride[1] == g_.stride[2] &&
               g_.stride[2] <= 2 && g_.dilation[1] == 1 && g_.dilation[2] == 1 && g_.pad[0] == 0 && g_.pad[2] <= 1 &&
               g_.overhang(2) <= 1;
@@ -143,6 +143,7 @@ class PreparedDepthwise : public PreparedConv {
                                    .input_stride = g_.stride[2] * 16,
                                    .taps = taps_.data(),
                                    .n_taps = static_cast<int>(taps_.size()),
+                                   .row_taps = g_.dilation[2] == 1 ? static_cast<int>(g_.kernel[2]) : 1,
                                    .weights = packed_.weights() + block * g_.taps() * 16,
                                    .bias = operands.bias + block * 16,
                                    .residual = operands.residual != nullptr ? operands.residual + out : nullptr,

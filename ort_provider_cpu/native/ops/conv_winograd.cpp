@@ -11,8 +11,10 @@ using simd::ConvTap;
 using simd::ConvTile;
 using simd::WinogradTiles;
 
-constexpr int64_t kBatchBytes = 640 * 1024;         // coefficients of the tiles that a thread handles at a time
-constexpr int64_t kMostSharedBytes = 16 << 20;      // coefficients of all tiles, where threads share the products
+// Coefficients of the tiles that a thread handles at a time: few while the weights stay in the second-level cache, many where
+// each batch reads them anew.
+constexpr int64_t kCachedWeightBytes = 640 * 1024, kCachedBatchBytes = 400 * 1024, kBatchBytes = 3 << 20;
+constexpr int64_t kMostSharedBytes = 16 << 20;  // coefficients of all tiles, where threads share the products
 constexpr ConvTap kOneTap{0, 0};
 
 class PackedWinograd : public PackedConv {
@@ -72,7 +74,8 @@ class PreparedWinograd : public PreparedConv {
       batch_ = tiles_;
     } else {
       const int64_t share = (tiles_ + threads_ - 1) / threads_;
-      const int64_t most = std::max<int64_t>(14, kBatchBytes / tile_bytes);
+      const int64_t bytes = packed.weight_bytes() <= kCachedWeightBytes ? kCachedBatchBytes : kBatchBytes;
+      const int64_t most = std::max<int64_t>(14, bytes / tile_bytes);
       const int64_t batches = (share + most - 1) / most;
       batch_ = std::min(share, ((share + batches - 1) / batches + 13) / 14 * 14);
     }

@@ -3,12 +3,13 @@
 
 #include "engine/registry.h"
 #include "ops/reduce_geometry.h"
+#include "simd/reduce_scan.h"
 
 namespace ort_cpu {
 namespace {
 
 constexpr int64_t kGrain = 1 << 14;
-constexpr int64_t kTile = 128;
+constexpr int64_t kTile = 256;
 
 /// y[i] = x[0] + ... + x[i] along an axis, without x[i] if exclusive, from the end if reverse. x [...], axis [] -> y [...].
 ///
@@ -55,6 +56,12 @@ class Cumulative : public Kernel {
       for (int64_t u = first; u < last; ++u) {
         const int64_t column = u % tiles * kTile, columns = std::min(kTile, inner - column);
         const int64_t at = u / tiles * n * inner + column;
+        if constexpr (std::is_same_v<A, double> && std::is_same_v<T, float>) {
+          const simd::ScanTable& table = simd::scan_table();
+          if (inner == 1) table.sum_row(y + at, x + at, n, exclusive_, reverse_);
+          else table.sum_columns(y + at, x + at, n, inner, columns, exclusive_, reverse_);
+          continue;
+        }
         std::fill_n(acc, columns, A(kProduct ? 1 : 0));
         for (int64_t i = 0; i < n; ++i) {
           const int64_t row = at + (reverse_ ? n - 1 - i : i) * inner;

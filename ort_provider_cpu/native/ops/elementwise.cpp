@@ -21,7 +21,7 @@ int64_t period_of(const Broadcast& b, int i) {
 }
 
 void choose_block(Broadcast& b) {
-  if (b.rank < 2 || b.row() >= kShortRow || b.size < 2 * b.row()) return;
+  if (b.size == 0 || b.rank < 2 || b.row() >= kShortRow) return;
   int64_t unit = b.row();
   for (int i = 0; i < b.n; ++i) {
     const int64_t period = period_of(b, i);

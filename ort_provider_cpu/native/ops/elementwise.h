@@ -11,8 +11,8 @@ namespace ort_cpu {
 
 inline constexpr int kMaxOperands = 16;
 
-/// How inputs are laid over an output [dims...]: dimensions of 1 dropped, neighbours merged where all inputs allow it, so
-/// that equal shapes become one dimension and a row, a column or channels of a blocked layout two or three.
+/// How inputs are laid over an output [dims...]: dimensions of 1 dropped, neighbours merged where all inputs allow it,
+/// so that equal shapes become one dimension and a row, a column or channels of a blocked layout two or three.
 struct Broadcast {
   Shape shape;       // of the output
   int64_t size = 0;  // of the output
@@ -43,8 +43,8 @@ class BroadcastWalk {
   BroadcastWalk(const Broadcast& broadcast, const void* const* inputs, const size_t* sizes)
       : plan_(broadcast), inputs_(inputs), sizes_(sizes) {}
 
-  /// Calls `f(pointers, steps, at, n)` for pieces of the output that cover [begin, end) in order: `pointers[i]` is input
-  /// i's first element of the piece, `steps[i]` is 0 where all of the piece has that element and 1 otherwise.
+  /// Calls `f(pointers, steps, at, n)` for pieces of the output that cover [begin, end) in order: `pointers[i]` is
+  /// input i's first element of the piece, `steps[i]` is 0 where all of the piece has that element and 1 otherwise.
   template <class F>
   void each(int64_t begin, int64_t end, F&& f) {
     if (plan_.block > 0) {

@@ -1,7 +1,10 @@
 // y = (x - center) * scale + bias on elements of any float type.
 #pragma once
 
+#include <algorithm>
+
 #include "engine/dtype.h"
+#include "ops/reduce_half.h"
 #include "simd/norm.h"
 
 namespace ort_cpu {
@@ -10,11 +13,20 @@ namespace ort_cpu {
 template <class T>
 void affine_row(T* y, const T* x, int64_t n, double center, double scale, double bias) {
   using C = compute_t<T>;
-  const C m = static_cast<C>(center), k = static_cast<C>(scale), b = static_cast<C>(bias);
+  [[maybe_unused]] const C m = static_cast<C>(center), k = static_cast<C>(scale), b = static_cast<C>(bias);
   if constexpr (std::is_same_v<T, float>) {
     simd::norm_table().affine_row(y, x, n, m, k, b);
+  } else if constexpr (is_half_v<T>) {
+    constexpr int64_t kBlock = 1024;
+    float block[kBlock];
+    for (int64_t i = 0; i < n; i += kBlock) {
+      const int64_t count = std::min(kBlock, n - i);
+      load_row(x + i, count, block);
+      affine_row(block, block, count, center, scale, bias);
+      store_row(y + i, count, block);
+    }
   } else {
-    for (int64_t i = 0; i < n; ++i) y[i] = T((static_cast<C>(x[i]) - m) * k + b);
+    for (int64_t i = 0; i < n; ++i) y[i] = (x[i] - m) * k + b;
   }
 }
 

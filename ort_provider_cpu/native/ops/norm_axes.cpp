@@ -14,11 +14,10 @@ constexpr int64_t kGrain = 1 << 14;
 class LpNormalization : public Kernel {
  public:
   explicit LpNormalization(const NodeSpec& node)
-      : axis_(node.attributes.integer("axis", -1)), p_(node.attributes.integer("p", 2)) {
-    require(p_ == 1 || p_ == 2, "p is ", p_, ", must be 1 or 2");
-  }
+      : axis_(node.attributes.integer("axis", -1)), p_(node.attributes.integer("p", 2)) {}
 
   void plan(PlanContext& ctx) const override {
+    require(p_ == 1 || p_ == 2, "p is ", p_, ", must be 1 or 2");
     const Shape& shape = ctx.shape(0);
     ctx.output(0, ctx.dtype(0), shape);
     ctx.may_overwrite(0, 0);

@@ -17,13 +17,12 @@ template <bool kOfInstances>
 class GroupNormalization : public Kernel {
  public:
   explicit GroupNormalization(const NodeSpec& node)
-      : groups_(node.attributes.integer("num_groups", 0)), epsilon_(node.attributes.real("epsilon", 1e-5f)) {
-    require(kOfInstances || groups_ > 0, "num_groups is ", groups_, ", must be positive");
-  }
+      : groups_(node.attributes.integer("num_groups", 0)), epsilon_(node.attributes.real("epsilon", 1e-5f)) {}
 
   void plan(PlanContext& ctx) const override {
     const Shape& x = ctx.shape(0);
     require(x.rank() >= 2, "an input [N, C, ...] is needed, got shape ", x);
+    require(kOfInstances || groups_ > 0, "num_groups is ", groups_, ", must be positive");
     require(kOfInstances || x[1] % groups_ == 0, "num_groups ", groups_, " does not divide the ", x[1], " channels");
     for (int i = 1; i <= 2; ++i)
       require(ctx.shape(i) == Shape{x[1]}, i == 1 ? "scale" : "bias", " has shape ", ctx.shape(i), ", expected [", x[1], "]");

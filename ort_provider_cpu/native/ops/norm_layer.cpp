@@ -61,11 +61,9 @@ class RowNormalization : public Kernel {
   explicit RowNormalization(const NodeSpec& node)
       : axis_(node.attributes.integer("axis", -1)),
         epsilon_(node.attributes.real("epsilon", 1e-5f)),
-        rms_(kForm == Form::rms || (kForm == Form::skip && node.attributes.integer("simplified", 0) != 0)) {
-    const int64_t stash = node.attributes.integer("stash_type", 1);
-    stash_ = static_cast<DType>(stash);
-    require(stash == static_cast<int64_t>(stash_) && kFloats.contains(stash_), "stash_type ", stash, " is no float type");
-  }
+        rms_(kForm == Form::rms || (kForm == Form::skip && node.attributes.integer("simplified", 0) != 0)),
+        stash_type_(node.attributes.integer("stash_type", 1)),
+        stash_(static_cast<DType>(std::clamp<int64_t>(stash_type_, 0, static_cast<int64_t>(DType::f6e3m2)))) {}
 
   struct State {
     int64_t rows = 0, n = 0;
@@ -75,6 +73,8 @@ class RowNormalization : public Kernel {
   };
 
   void plan(PlanContext& ctx) const override {
+    require(stash_type_ == static_cast<int64_t>(stash_) && kFloats.contains(stash_), "stash_type ", stash_type_,
+            " is no float type");
     const Shape& shape = ctx.shape(0);
     const int axis = normalize_axis(axis_, shape.rank());
     State state;
@@ -202,7 +202,8 @@ class RowNormalization : public Kernel {
   const int64_t axis_;
   const double epsilon_;
   const bool rms_;
-  DType stash_;
+  const int64_t stash_type_;
+  const DType stash_;  // of the mean and the inverse
 };
 
 const Registration registration{

@@ -16,12 +16,11 @@ class LocalResponseNormalization : public Kernel {
       : alpha_(node.attributes.real("alpha", 1e-4f)),
         beta_(node.attributes.real("beta", 0.75f)),
         bias_(node.attributes.real("bias", 1)),
-        size_(node.attributes.integer("size", 0)) {
-    require(size_ > 0, "size is ", size_, ", must be positive");
-  }
+        size_(node.attributes.integer("size", 0)) {}
 
   void plan(PlanContext& ctx) const override {
     const Shape& x = ctx.shape(0);
+    require(size_ > 0, "size is ", size_, ", must be positive");
     require(x.rank() >= 2, "an input [N, C, ...] is needed, got shape ", x);
     ctx.output(0, ctx.dtype(0), x);
   }

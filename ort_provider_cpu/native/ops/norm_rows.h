@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "engine/tensor.h"
+#include "ops/reduce_half.h"
 
 namespace ort_cpu {
 
@@ -12,8 +13,7 @@ namespace ort_cpu {
 template <class C>
 void load_elements(const Tensor& tensor, int64_t offset, int64_t n, C* out) {
   dispatch_float(tensor.dtype, [&]<class T>() {
-    const T* data = tensor.as<T>() + offset;
-    for (int64_t i = 0; i < n; ++i) out[i] = static_cast<C>(static_cast<compute_t<T>>(data[i]));
+    load_row(tensor.as<T>() + offset, n, out);
   });
 }
 
@@ -21,8 +21,7 @@ void load_elements(const Tensor& tensor, int64_t offset, int64_t n, C* out) {
 template <class C>
 void store_elements(const Tensor& tensor, int64_t offset, int64_t n, const C* values) {
   dispatch_float(tensor.dtype, [&]<class T>() {
-    T* data = tensor.as<T>() + offset;
-    for (int64_t i = 0; i < n; ++i) data[i] = T(static_cast<compute_t<T>>(values[i]));
+    store_row(tensor.as<T>() + offset, n, values);
   });
 }
 

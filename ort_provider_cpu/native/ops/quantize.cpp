@@ -31,7 +31,8 @@ IntegerRange range_of(DType type) {
 }
 constexpr DTypeSet kQuantizedFloats{DType::f8e4m3fn, DType::f8e4m3fnuz, DType::f8e5m2, DType::f8e5m2fnuz,
                                     DType::f4e2m1,   DType::f6e2m3,     DType::f6e3m2};
-constexpr DTypeSet kQuantizedIntegers{DType::u8, DType::i8, DType::u16, DType::i16, DType::u4, DType::i4, DType::u2, DType::i2};
+constexpr DTypeSet kQuantizedIntegers{DType::u8, DType::i8, DType::u16, DType::i16,
+                                      DType::u4, DType::i4, DType::u2,  DType::i2};
 
 /// Y = saturate(round_half_even(X / scale) + zero_point), the division in the precision of the scale or as asked for.
 ///
@@ -78,8 +79,8 @@ class QuantizeLinear : public Kernel {
   static DType type_of(const NodeSpec& node) {
     const int64_t given = node.attributes.integer("output_dtype", 0);
     if (!node.has_input(2)) return given == 0 ? DType::u8 : static_cast<DType>(given);
-    require(given == 0 || given == static_cast<int64_t>(node.dtype(2)), "output_dtype is ", given, ", the zero point is ",
-            name_of(node.dtype(2)));
+    require(given == 0 || given == static_cast<int64_t>(node.dtype(2)), "output_dtype is ", given,
+            ", the zero point is ", name_of(node.dtype(2)));
     return node.dtype(2);
   }
   /// The type that x and the scale are divided in.
@@ -143,7 +144,8 @@ std::optional<std::string> decline(const NodeSpec& node) {
   if (precision != 0 && (precision < 0 || precision > 28 || !kFloats.contains(static_cast<DType>(precision))))
     return message("precision ", precision, " is no float type");
   const int64_t given = node.attributes.integer("output_dtype", 0);
-  if (given != 0 && (given < 0 || given > 28 || !(kQuantizedIntegers | kQuantizedFloats).contains(static_cast<DType>(given))))
+  const DTypeSet quantized = kQuantizedIntegers | kQuantizedFloats;
+  if (given != 0 && (given < 0 || given > 28 || !quantized.contains(static_cast<DType>(given))))
     return message("output_dtype ", given, " is no quantised type");
   return std::nullopt;
 }

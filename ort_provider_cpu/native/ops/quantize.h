@@ -6,8 +6,8 @@
 
 namespace ort_cpu {
 
-/// The granularity of scales over a tensor [outer, extent, inner]: one for all, one for each index of the axis, or one for
-/// each block of indices (and each outer and inner index).
+/// The granularity of scales over a tensor [outer, extent, inner]: one for all, one for each index of the axis, or one
+/// for each block of indices (and each outer and inner index).
 struct QuantizationLayout {
   int64_t outer = 1, extent = 1, inner = 1;
   int64_t block = 0;   // indices of the axis that share scales; 0: all have one, or each has its own
@@ -16,7 +16,7 @@ struct QuantizationLayout {
 
   int64_t n_scales() const { return per_tensor ? 1 : block > 0 ? outer * blocks * inner : extent; }
 
-  /// Calls `f(at, n, first, step)` for pieces that cover [begin, end): element k of a piece has scale `first + k * step`.
+  /// Calls `f(at, n, first, step)` for pieces that cover [begin, end): their element k has scale `first + k * step`.
   template <class F>
   void each(int64_t begin, int64_t end, F&& f) const {
     if (per_tensor) return f(begin, end - begin, int64_t{0}, 0);

@@ -36,7 +36,8 @@ class DequantizeLinear : public Kernel {
   void plan(PlanContext& ctx) const override {
     const QuantizationLayout layout = make_quantization_layout(ctx.shape(0), ctx.shape(1), axis_, block_size_);
     if (ctx.has_input(2)) {
-      require(ctx.dtype(2) == ctx.dtype(0), "x is ", name_of(ctx.dtype(0)), ", the zero point is ", name_of(ctx.dtype(2)));
+      require(ctx.dtype(2) == ctx.dtype(0), "x is ", name_of(ctx.dtype(0)), ", the zero point is ",
+              name_of(ctx.dtype(2)));
       check_zero_point(ctx.shape(2), ctx.shape(1));
     }
     ctx.output(0, type_, ctx.shape(0));
@@ -89,8 +90,9 @@ class DequantizeLinear : public Kernel {
     if (x.dtype != DType::i32 && type_ == DType::f32) {
       const auto& table = simd::quantized_table();
       const float* zero = parameters.zero() + first;
-      if (x.dtype == DType::u8) return table.dequantize_u8(x.as<uint8_t>() + at, y.as<float>() + at, n, scale, zero, step);
-      if (x.dtype == DType::i8) return table.dequantize_i8(x.as<int8_t>() + at, y.as<float>() + at, n, scale, zero, step);
+      float* to = y.as<float>() + at;
+      if (x.dtype == DType::u8) return table.dequantize_u8(x.as<uint8_t>() + at, to, n, scale, zero, step);
+      if (x.dtype == DType::i8) return table.dequantize_i8(x.as<int8_t>() + at, to, n, scale, zero, step);
     }
     for (int64_t i = 0; i < n; i += kPiece)
       short_piece(x, y, at + i, std::min(kPiece, n - i), parameters, first + i * step, step);

@@ -26,8 +26,8 @@ QuantizationLayout make_quantization_layout(const Shape& x, const Shape& scale, 
 }
 
 void check_zero_point(const Shape& zero, const Shape& scale) {
-  require(zero.size() == scale.size() || zero.size() == 1, "the zero point of shape ", zero, " does not fit scales of shape ",
-          scale);
+  require(zero.size() == scale.size() || zero.size() == 1, "the zero point of shape ", zero,
+          " does not fit scales of shape ", scale);
 }
 
 void expand_parameter(const Tensor& parameter, float* out, int64_t n) {

@@ -76,6 +76,10 @@ class Reducer {
     const int64_t tiles = (width + kColumnTile - 1) / kColumnTile, units = outer * tiles;
     const int64_t unit_size = reduced_ * std::min(width, kColumnTile);
     if (units >= ctx_.threads() || units * unit_size < 2 * kGrain) {
+      if (layout_.inner_is_reduced && layout_.reduced.depth == 0 && layout_.kept.depth == 1 && kind_ != Reduction::sum_exp) {
+        ctx_.parallel_for(units, 1 + kGrain / (unit_size + 1), [&](int64_t first, int64_t last) { rows(first, last); });
+        return;
+      }
       ctx_.parallel_for(units, 1 + kGrain / (unit_size + 1), [&](int64_t first, int64_t last) {
         for (int64_t u = first; u < last; ++u) one_unit(u / tiles, u % tiles, false);
       });
@@ -85,6 +89,13 @@ class Reducer {
   }
 
  private:
+  /// Results of rows that lie one after the other.
+  void rows(int64_t first, int64_t last) const {
+    const int64_t n = layout_.inner, count = layout_.count, stride = layout_.kept.strides[0];
+    for (int64_t i = first; i < last; ++i)
+      y_[i] = finish<T, A>(how_, reduce_row<T, A>(kind_, x_ + i * stride, n, S{}), count, 0);
+  }
+
   /// One result, or one tile of neighbouring results.
   void one_unit(int64_t outer, int64_t tile, bool in_parallel) const {
     const int64_t first = tile * kColumnTile;
@@ -130,14 +141,14 @@ class Reducer {
       if (layout_.inner_is_reduced) {
         acc[0] = fold_reductions<A>(kind, acc[0], reduce_row<T, A>(kind, part + within, count, shift ? shift[0] : S{}));
       } else {
-        rows(kind, acc, part + within * layout_.inner, count, n, shift);
+        fold_rows(kind, acc, part + within * layout_.inner, count, n, shift);
       }
       begin += count;
     }
   }
 
   /// Folds `rows` rows of `n` columns into `acc`. Many rows side by side count as one where rows are short.
-  void rows(Reduction kind, A* acc, const T* x, int64_t rows, int64_t n, const S* shift) const {
+  void fold_rows(Reduction kind, A* acc, const T* x, int64_t rows, int64_t n, const S* shift) const {
     const int64_t together = kColumnTile / n;
     if (n == layout_.inner && together >= 8 && rows >= 2 * together) {
       A wide[kColumnTile];

@@ -7,6 +7,7 @@
 #include <type_traits>
 
 #include "engine/dtype.h"
+#include "ops/reduce_half.h"
 #include "simd/reduce.h"
 
 namespace ort_cpu {
@@ -79,9 +80,6 @@ decltype(auto) with_step(Reduction kind, F&& f) {
   throw_unsupported_dtype(DType::none);
 }
 
-template <class T>
-inline constexpr bool is_half_v = std::is_same_v<T, Half> || std::is_same_v<T, BFloat16>;
-
 /// The reduction of `n` elements; `shift` is taken from each in `sum_square` and `sum_exp`.
 template <class T, class A>
 A reduce_row(Reduction kind, const T* x, int64_t n, compute_t<T> shift) {
@@ -94,7 +92,7 @@ A reduce_row(Reduction kind, const T* x, int64_t n, compute_t<T> shift) {
     A acc = identity;
     for (int64_t i = 0; i < n; i += kBlock) {
       const int64_t count = std::min(kBlock, n - i);
-      for (int64_t j = 0; j < count; ++j) block[j] = x[i + j];
+      load_row(x + i, count, block);
       acc = fold_reductions<A>(kind, acc, reduce_row<float, A>(kind, block, count, shift));
     }
     return acc;
@@ -124,8 +122,9 @@ void reduce_columns(Reduction kind, A* acc, const T* x, int64_t stride, int64_t 
     float block[kBlock * kColumnTile];
     for (int64_t i = 0; i < rows; i += kBlock) {
       const int64_t count = std::min(kBlock, rows - i);
-      for (int64_t k = 0; k < count; ++k)
-        for (int64_t j = 0; j < n; ++j) block[k * n + j] = x[(i + k) * stride + j];
+      if (stride == n) load_row(x + i * n, count * n, block);
+      else
+        for (int64_t k = 0; k < count; ++k) load_row(x + (i + k) * stride, n, block + k * n);
       reduce_columns<float, A>(kind, acc, block, n, count, n, shift);
     }
   } else {

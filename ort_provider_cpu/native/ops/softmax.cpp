@@ -6,6 +6,7 @@
 
 #include "engine/registry.h"
 #include "ops/reduce_geometry.h"
+#include "ops/reduce_half.h"
 
 namespace ort_cpu {
 namespace {
@@ -98,6 +99,12 @@ class Softmax : public Kernel {
       auto* buffer = ctx.scratch<compute_t<T>>() + chunk * n;
       for (int64_t lane = lanes * chunk / total; lane < lanes * (chunk + 1) / total; ++lane) {
         const int64_t at = lane / inner * n * inner + lane % inner;
+        if (inner == 1) {
+          load_row(x + at, n, buffer);
+          softmax_row<kLog>(buffer, n);
+          store_row(y + at, n, buffer);
+          continue;
+        }
         for (int64_t i = 0; i < n; ++i) buffer[i] = x[at + i * inner];
         softmax_row<kLog>(buffer, n);
         for (int64_t i = 0; i < n; ++i) y[at + i * inner] = T(buffer[i]);

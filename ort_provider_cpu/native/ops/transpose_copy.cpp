@@ -44,7 +44,7 @@ constexpr bool is_element(size_t bytes) { return bytes == 1 || bytes == 2 || byt
 StridedCopy::StridedCopy(size_t element_bytes, std::span<const int64_t> dims, std::span<const int64_t> src_strides,
                          std::span<const int64_t> dst_strides)
     : run_bytes_(element_bytes) {
-  require(dims.size() <= kMaxDims, "a copy of ", dims.size(), " dimensions is not supported");
+  if (dims.size() > kMaxDims) throw_not_implemented("a copy of ", dims.size(), " dimensions is not supported");
   const int64_t bytes = static_cast<int64_t>(element_bytes);
   for (size_t i = 0; i < dims.size(); ++i) {
     if (dims[i] == 0) return;

@@ -74,7 +74,8 @@ KernelEntry entry(const char* op, Function function) {
 
 std::unique_ptr<Kernel> make_gelu(const NodeSpec& node) {
   const std::string approximate = node.attributes.text("approximate", "none");
-  require(approximate == "none" || approximate == "tanh", "approximate is '", approximate, "', must be 'none' or 'tanh'");
+  require(approximate == "none" || approximate == "tanh", "approximate is '", approximate,
+          "', must be 'none' or 'tanh'");
   return std::make_unique<FloatUnary>(node, Function{approximate == "none" ? Unary::gelu_erf : Unary::gelu_tanh});
 }
 

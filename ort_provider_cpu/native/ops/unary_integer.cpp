@@ -154,7 +154,9 @@ class IsInf : public Kernel {
         negative_(node.attributes.integer("detect_negative", 1) != 0) {}
   void plan(PlanContext& ctx) const override { ctx.output(0, DType::boolean, ctx.shape(0)); }
   void run(RunContext& ctx) const override {
-    classify(ctx, [this](bool, bool infinite, bool negative) { return infinite && (negative ? negative_ : positive_); });
+    classify(ctx, [this](bool, bool infinite, bool negative) {
+      return infinite && (negative ? negative_ : positive_);
+    });
   }
 
  private:

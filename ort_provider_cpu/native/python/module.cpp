@@ -11,8 +11,10 @@
 
 #include <map>
 
+#include "engine/probe.h"
 #include "engine/program.h"
 #include "engine/registry.h"
+#include "ops/chain.h"
 #include "python/exceptions.h"
 #include "python/runner.h"
 #include "simd/isa.h"
@@ -59,6 +61,12 @@ SlotType slot_type(int code, const std::optional<std::vector<int64_t>>& dims) {
 
 using PortType = std::tuple<int, std::optional<std::vector<int64_t>>>;
 
+std::vector<SlotType> slot_types(const std::vector<PortType>& ports) {
+  std::vector<SlotType> types;
+  for (const auto& [code, dims] : ports) types.push_back(slot_type(code, dims));
+  return types;
+}
+
 /// Attributes from a dictionary of name to (kind, value).
 Attributes attributes_of(const nb::dict& items) {
   Attributes attributes;
@@ -90,8 +98,7 @@ Attributes attributes_of(const nb::dict& items) {
 std::optional<std::string> decline_reason(const std::string& domain, const std::string& op, const nb::dict& attributes,
                                           const std::vector<PortType>& inputs, const std::vector<int>& outputs) {
   const Settings settings;
-  std::vector<SlotType> types;
-  for (const auto& [code, dims] : inputs) types.push_back(slot_type(code, dims));
+  const std::vector<SlotType> types = slot_types(inputs);
   std::vector<InputSpec> specs;
   for (const SlotType& type : types) specs.push_back({type.dtype, nullptr, type.has_shape ? &type.shape : nullptr});
   std::vector<DType> dtypes;
@@ -170,13 +177,13 @@ void bind(nb::module_& module) {
       }, "array"_a, "element"_a, "uses"_a, "Adds a constant that `uses` nodes will take, and returns its slot.")
       .def("add_node", [](Program& self, const std::string& domain, const std::string& op, const std::string& label,
                           const nb::dict& attributes, const std::vector<int>& inputs, const std::vector<PortType>& outputs) {
-        std::vector<SlotType> types;
-        for (const auto& [code, dims] : outputs) types.push_back(slot_type(code, dims));
-        return self.add_node(domain, op, label, attributes_of(attributes), inputs, types);
+        return self.add_node(domain, op, label, attributes_of(attributes), inputs, slot_types(outputs));
       }, "domain"_a, "op"_a, "label"_a, "attributes"_a, "inputs"_a, "outputs"_a,
            "Adds a node; -1 stands for absent inputs, element type 0 for unwanted outputs. Returns the slots of the outputs.")
       .def("holds", &Program::holds, "slot"_a, "Whether the data of a constant is still needed.")
-      .def("finish", &Program::finish, "outputs"_a, "Ends building.")
+      .def("finish", [](Program& self, const std::vector<int>& outputs, const std::vector<PortType>& types) {
+        self.finish(outputs, slot_types(types));
+      }, "outputs"_a, "types"_a, "Ends building; the outputs have these types as far as they are known.")
       .def("trim", &Program::trim, "Gives the memory of idle runs back to the pool.")
       .def("runner", [](std::shared_ptr<Program> self, nb::list inputs, nb::list outputs) {
         PyObject* runner = make_runner(std::move(self), inputs.ptr(), outputs.ptr());
@@ -187,6 +194,15 @@ void bind(nb::module_& module) {
   module.def("decline_reason", &decline_reason, "domain"_a, "op"_a, "attributes"_a, "inputs"_a, "outputs"_a,
              "Why no kernel takes a node of these types; None if one does.");
   module.def("registered_kernels", &registered_kernels, "(domain, operator, input types, output types) of every kernel.");
+  module.def("chain_opcodes", [] {
+    std::vector<std::tuple<std::string, int, int>> opcodes;
+    for (const ChainOpcode& opcode : chain_opcodes()) opcodes.emplace_back(opcode.name, opcode.arity, opcode.parameters);
+    return opcodes;
+  }, "(name, operands, constant operands among them) of each opcode of `ort.cpu::Chain`.");
+  module.def("probe_fma_gflops", &probe_fma_gflops, "seconds"_a, "threads"_a, nb::call_guard<nb::gil_scoped_release>(),
+             "GFLOP/s of fused multiply-adds in registers.");
+  module.def("probe_read_bandwidth", &probe_read_bandwidth, "size_bytes"_a, "threads"_a,
+             nb::call_guard<nb::gil_scoped_release>(), "GB/s of reading memory.");
   module.def("isa", [] { return simd::isa_name(simd::isa()); }, "The level of instructions in use.");
   module.def("supported_isas", [] {
     std::vector<std::string> names;

@@ -33,8 +33,8 @@ enum class Ternary {
 /// y[i] = f(a[i * a_step], b[i * b_step]) for i in [0, n), with steps 0 or 1; y may be a or b.
 using BinaryLoop = void (*)(const void* a, const void* b, void* y, int64_t n, int a_step, int b_step);
 /// y[i] = f(a[i * a_step], b[i * b_step], c[i * c_step]).
-using TernaryLoop = void (*)(const float* a, const float* b, const float* c, float* y, int64_t n, int a_step, int b_step,
-                             int c_step);
+using TernaryLoop = void (*)(const float* a, const float* b, const float* c, float* y, int64_t n, int a_step,
+                             int b_step, int c_step);
 
 struct BinaryTable {
   BinaryLoop binary[static_cast<int>(Binary::count)];

@@ -8,33 +8,24 @@ namespace {
 using ort_cpu::simd::Depthwise3x3;
 using ort_cpu::simd::DepthwiseRun;
 
-#if defined(__AVX512F__)
-constexpr int kRunPixels = 8, kTilePixels = 7;
-#elif defined(__AVX2__) || defined(__ARM_NEON)
-constexpr int kRunPixels = 8, kTilePixels = 5;
+#if defined(__AVX512F__) || defined(__ARM_NEON)
+constexpr bool kManyRegisters = true;
+constexpr int kRunPixels = 14, kTilePixels = 7;
+#elif defined(__AVX2__)
+constexpr bool kManyRegisters = false;
+constexpr int kRunPixels = 12, kTilePixels = 5;
 #else
-constexpr int kRunPixels = 6, kTilePixels = 4;
+constexpr bool kManyRegisters = false;
+constexpr int kRunPixels = 12, kTilePixels = 4;
 #endif
 
+/// Adds the residual, applies clamps and stores.
 template <int Pixels>
-ORT_CPU_INLINE void run_tile(const DepthwiseRun& a, int64_t first, int lane) {
-  Vec acc[Pixels];
-  const Vec bias = load(a.bias + lane);
-#pragma GCC unroll 16
-  for (int p = 0; p < Pixels; ++p) acc[p] = bias;
-  const float* input = a.input + first * a.input_stride + lane;
-  const float* w = a.weights + lane;
-#pragma GCC unroll 1
-  for (int t = 0; t < a.n_taps; ++t, w += 16) {
-    const float* x = input + a.taps[t];
-    const Vec weight = load(w);
-#pragma GCC unroll 16
-    for (int p = 0; p < Pixels; ++p) acc[p] = fma(load(x + p * a.input_stride), weight, acc[p]);
-  }
-  float* out = a.output + first * 16 + lane;
+ORT_CPU_INLINE void finish_run(const DepthwiseRun& a, int64_t first, int lane, Vec (&acc)[Pixels]) {
+  const int64_t at = first * 16 + lane;
   if (a.residual != nullptr) {
 #pragma GCC unroll 16
-    for (int p = 0; p < Pixels; ++p) acc[p] += load(a.residual + (first + p) * 16 + lane);
+    for (int p = 0; p < Pixels; ++p) acc[p] += load(a.residual + at + p * 16);
   }
   if (is_clamp(a.activation)) {
     const Clamp clamp(a.activation);
@@ -42,28 +33,115 @@ ORT_CPU_INLINE void run_tile(const DepthwiseRun& a, int64_t first, int lane) {
     for (int p = 0; p < Pixels; ++p) acc[p] = clamp(acc[p]);
   }
 #pragma GCC unroll 16
-  for (int p = 0; p < Pixels; ++p) store(out + p * 16, acc[p]);
+  for (int p = 0; p < Pixels; ++p) store(a.output + at + p * 16, acc[p]);
 }
 
-void run_pixels(const DepthwiseRun& a, int64_t first, int pixels, int lane) {
-  switch (pixels) {
-    case 1: return run_tile<1>(a, first, lane);
-    case 2: return run_tile<2>(a, first, lane);
-    case 3: return run_tile<3>(a, first, lane);
-    case 4: return run_tile<4>(a, first, lane);
-    case 5: return run_tile<5>(a, first, lane);
-    case 6: return run_tile<6>(a, first, lane);
-    case 7: return run_tile<7>(a, first, lane);
-    case 8: return run_tile<8>(a, first, lane);
+/// `Stride` floats between input pixels; 0 if only `a.input_stride` tells.
+template <int Pixels, int Stride>
+ORT_CPU_INLINE void run_tile(const DepthwiseRun& a, int64_t first, int lane) {
+  const int64_t stride = Stride != 0 ? Stride : a.input_stride;
+  Vec acc[Pixels];
+  const Vec bias = load(a.bias + lane);
+#pragma GCC unroll 16
+  for (int p = 0; p < Pixels; ++p) acc[p] = bias;
+  const float* input = a.input + first * stride + lane;
+  const float* w = a.weights + lane;
+#pragma GCC unroll 1
+  for (int t = 0; t < a.n_taps; ++t, w += 16) {
+    const float* x = input + a.taps[t];
+    const Vec weight = load(w);
+#pragma GCC unroll 16
+    for (int p = 0; p < Pixels; ++p) acc[p] = fma(load(x + p * stride), weight, acc[p]);
   }
+  finish_run(a, first, lane, acc);
+}
+
+/// As `run_tile`, for rows of `Width` adjacent taps and a stride of one or two pixels: each input pixel is loaded once a row.
+template <int Width, int Stride, int Pixels>
+ORT_CPU_INLINE void run_rows(const DepthwiseRun& a, int64_t first, int lane) {
+  Vec acc[Pixels];
+  const Vec bias = load(a.bias + lane);
+#pragma GCC unroll 16
+  for (int p = 0; p < Pixels; ++p) acc[p] = bias;
+  const float* input = a.input + first * Stride * 16 + lane;
+  const float* w = a.weights + lane;
+#pragma GCC unroll 1
+  for (int t = 0; t < a.n_taps; t += Width, w += Width * 16) {
+    const float* x = input + a.taps[t];
+    Vec weights[Width];
+#pragma GCC unroll 8
+    for (int k = 0; k < Width; ++k) weights[k] = load(w + k * 16);
+#pragma GCC unroll 32
+    for (int i = 0; i < (Pixels - 1) * Stride + Width; ++i) {
+      const Vec value = load(x + i * 16);
+#pragma GCC unroll 16
+      for (int p = 0; p < Pixels; ++p) {
+        const int k = i - p * Stride;
+        if (k >= 0 && k < Width) acc[p] = fma(value, weights[k], acc[p]);
+      }
+    }
+  }
+  finish_run(a, first, lane, acc);
+}
+
+using RunTile = void (*)(const DepthwiseRun&, int64_t first, int lane);
+
+/// The function for a number of pixels of at most `kPixels`, for the shape `S` of a run.
+template <class S>
+RunTile run_by_pixels(int pixels) {
+  switch (pixels) {
+#define ORT_CPU_PIXELS(n) \
+  case n:                 \
+    if constexpr (n <= S::kPixels) return S::template tile<n>; else return nullptr;
+    ORT_CPU_PIXELS(1) ORT_CPU_PIXELS(2) ORT_CPU_PIXELS(3) ORT_CPU_PIXELS(4) ORT_CPU_PIXELS(5) ORT_CPU_PIXELS(6)
+    ORT_CPU_PIXELS(7) ORT_CPU_PIXELS(8) ORT_CPU_PIXELS(9) ORT_CPU_PIXELS(10) ORT_CPU_PIXELS(11) ORT_CPU_PIXELS(12)
+    ORT_CPU_PIXELS(13) ORT_CPU_PIXELS(14)
+#undef ORT_CPU_PIXELS
+  }
+  return nullptr;
+}
+
+template <int Stride>
+struct AnyTaps {
+  static constexpr int kPixels = kRunPixels;
+  template <int Pixels>
+  static void tile(const DepthwiseRun& a, int64_t first, int lane) { run_tile<Pixels, Stride>(a, first, lane); }
+};
+
+template <int Width, int Stride>
+struct RowsOfTaps {
+  static constexpr int kPixels = 10;
+  template <int Pixels>
+  static void tile(const DepthwiseRun& a, int64_t first, int lane) { run_rows<Width, Stride, Pixels>(a, first, lane); }
+};
+
+struct RunShape {
+  int pixels;
+  RunTile (*by_pixels)(int);
+};
+template <class S>
+RunShape shape_of() { return {S::kPixels, run_by_pixels<S>}; }
+
+RunShape shape_of_run(const DepthwiseRun& a) {
+  if constexpr (kManyRegisters) {
+    if (a.row_taps == 5 && a.input_stride == 16) return shape_of<RowsOfTaps<5, 1>>();
+    if (a.row_taps == 5 && a.input_stride == 32) return shape_of<RowsOfTaps<5, 2>>();
+    if (a.row_taps == 7 && a.input_stride == 16) return shape_of<RowsOfTaps<7, 1>>();
+    if (a.row_taps == 7 && a.input_stride == 32) return shape_of<RowsOfTaps<7, 2>>();
+  }
+  if (a.input_stride == 16) return shape_of<AnyTaps<16>>();
+  if (a.input_stride == 32) return shape_of<AnyTaps<32>>();
+  return shape_of<AnyTaps<0>>();
 }
 
 void run(const DepthwiseRun& a) {
-  const int tiles = (a.pixels + kRunPixels - 1) / kRunPixels;
+  const RunShape shape = shape_of_run(a);
+  const int tiles = (a.pixels + shape.pixels - 1) / shape.pixels;
   const int size = a.pixels / tiles, larger = a.pixels % tiles;
   for (int t = 0, p = 0; t < tiles; ++t) {
     const int n = size + (t < larger);
-    for (int lane = 0; lane < 16; lane += kLanes) run_pixels(a, p, n, lane);
+    const RunTile tile = shape.by_pixels(n);
+    for (int lane = 0; lane < 16; lane += kLanes) tile(a, p, lane);
     p += n;
   }
   if (!is_clamp(a.activation) && a.activation.kind != ort_cpu::ActivationKind::none)

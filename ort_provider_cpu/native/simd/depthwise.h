@@ -14,6 +14,7 @@ struct DepthwiseRun {
   int64_t input_stride;
   const int64_t* taps;
   int n_taps;
+  int row_taps;  // so many successive taps each are adjacent pixels
   const float* weights;  // [n_taps, 16]
   const float* bias;     // [16]
   const float* residual;  // may be null; laid out as the output

@@ -14,6 +14,27 @@ ORT_CPU_INLINE Vec load_first_or(const float* p, int n, float other) {
   return lanes < n ? load_first(p, n) : set1(other);
 }
 
+/// exp(d) for d <= 0, within 2e-7 and the rounding of d * log2(e): 0 at -inf, NaN at NaN.
+ORT_CPU_INLINE Vec exp_nonpositive(Vec d) {
+#if defined(__AVX512F__)
+  const Vec t = d * 1.44269504f;
+  const Vec f = reinterpret_cast<Vec>(_mm512_maskz_reduce_ps(kAllLanes, (__m512)t, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC));
+#else
+  const Vec t = max(set1(-127.f), d * 1.44269504f), n = floor(t), f = t - n;
+#endif
+  Vec p = set1(0.00186713564f);
+  p = fma(p, f, set1(0.00901701581f));
+  p = fma(p, f, set1(0.0557999276f));
+  p = fma(p, f, set1(0.240164444f));
+  p = fma(p, f, set1(0.693151295f));
+  p = fma(p, f, set1(1.f));
+#if defined(__AVX512F__)
+  return reinterpret_cast<Vec>(_mm512_maskz_scalef_ps(kAllLanes, (__m512)p, (__m512)t));
+#else
+  return p * as_float((to_int(n) + 127) << 23);
+#endif
+}
+
 ORT_CPU_INLINE float largest(const float* x, int64_t n) {
   Vec a = set1(-kInfinity), b = a, c = a, d = a;
   int64_t i = 0;
@@ -38,12 +59,12 @@ ORT_CPU_INLINE float sum_exp(float* y, const float* x, int64_t n, float shift_by
     const int64_t block = i + kTermsPerBlock * kLanes, end = block < n ? block : n;
     Vec a = {}, b = {};
     for (; i + 2 * kLanes <= end; i += 2 * kLanes) {
-      const Vec p = exp(load(x + i) - shift), q = exp(load(x + i + kLanes) - shift);
+      const Vec p = exp_nonpositive(load(x + i) - shift), q = exp_nonpositive(load(x + i + kLanes) - shift);
       if (kKeep) store(y + i, p), store(y + i + kLanes, q);
       a += p, b += q;
     }
     for (; i + kLanes <= end; i += kLanes) {
-      const Vec p = exp(load(x + i) - shift);
+      const Vec p = exp_nonpositive(load(x + i) - shift);
       if (kKeep) store(y + i, p);
       a += p;
     }
@@ -51,14 +72,51 @@ ORT_CPU_INLINE float sum_exp(float* y, const float* x, int64_t n, float shift_by
   }
   if (i < n) {
     const int left = static_cast<int>(n - i);
-    const Vec p = exp(load_first_or(x + i, left, -kInfinity) - shift);
+    const Vec p = exp_nonpositive(load_first_or(x + i, left, -kInfinity) - shift);
     if (kKeep) store_first(y + i, p, left);
     total += p;
   }
   return sum(total);
 }
 
+/// Rows of `kVecs` vectors, the last of `last` floats, which stay in registers.
+template <int kVecs>
+void softmax_short_rows(float* y, const float* x, int64_t rows, int64_t n) {
+  const int last = static_cast<int>(n - (kVecs - 1) * kLanes);
+  for (; rows > 0; --rows, x += n, y += n) {
+    Vec v[kVecs];
+#pragma GCC unroll 8
+    for (int k = 0; k < kVecs - 1; ++k) v[k] = load(x + k * kLanes);
+    v[kVecs - 1] = load_first_or(x + (kVecs - 1) * kLanes, last, -kInfinity);
+    Vec top = v[0];
+#pragma GCC unroll 8
+    for (int k = 1; k < kVecs; ++k) top = max(v[k], top);
+    const Vec shift = set1(max_lane(top));
+    Vec total = {};
+#pragma GCC unroll 8
+    for (int k = 0; k < kVecs; ++k) {
+      v[k] = exp_nonpositive(v[k] - shift);
+      total += v[k];
+    }
+    const Vec scale = set1(1.f / sum(total));
+#pragma GCC unroll 8
+    for (int k = 0; k < kVecs - 1; ++k) store(y + k * kLanes, v[k] * scale);
+    store_first(y + (kVecs - 1) * kLanes, v[kVecs - 1] * scale, last);
+  }
+}
+
 void softmax_rows(float* y, const float* x, int64_t rows, int64_t n) {
+  switch ((n + kLanes - 1) / kLanes) {
+    case 1: return softmax_short_rows<1>(y, x, rows, n);
+    case 2: return softmax_short_rows<2>(y, x, rows, n);
+    case 3: return softmax_short_rows<3>(y, x, rows, n);
+    case 4: return softmax_short_rows<4>(y, x, rows, n);
+    case 5: return softmax_short_rows<5>(y, x, rows, n);
+    case 6: return softmax_short_rows<6>(y, x, rows, n);
+    case 7: return softmax_short_rows<7>(y, x, rows, n);
+    case 8: return softmax_short_rows<8>(y, x, rows, n);
+    default: break;
+  }
   for (; rows > 0; --rows, x += n, y += n) {
     const Vec scale = set1(1.f / sum_exp<true>(y, x, n, largest(x, n)));
     int64_t i = 0;
@@ -102,7 +160,7 @@ ORT_CPU_INLINE void softmax_tile(float* y, const float* x, int64_t n, int64_t st
     for (; i < end; ++i)
 #pragma GCC unroll 4
       for (int v = 0; v < kVecs; ++v) {
-        const Vec p = exp(read(x + i * stride, v) - top[v]);
+        const Vec p = exp_nonpositive(read(x + i * stride, v) - top[v]);
         if (!kLog) write(y + i * stride, v, p);
         block[v] += p;
       }

@@ -1,10 +1,12 @@
 // The reduction kernels of every level of instructions against loops in double.
 #include "simd/reduce.h"
 
+#include <algorithm>
 #include <limits>
 #include <random>
 #include <vector>
 
+#include "simd/reduce_scan.h"
 #include "tests/check.h"
 
 namespace ort_cpu {
@@ -147,6 +149,40 @@ TEST(arg_of_columns) {
                 if (wins || (ties && last)) best = i;
               }
               CHECK(index[j] == best);
+            }
+          }
+}
+
+std::vector<const simd::ScanTable*> scan_tables() {
+  std::vector<const simd::ScanTable*> all{&simd::scan_table_baseline};
+#if defined(ORT_CPU_X86)
+  if (simd::is_supported(simd::Isa::avx2)) all.push_back(&simd::scan_table_avx2);
+  if (simd::is_supported(simd::Isa::avx512)) all.push_back(&simd::scan_table_avx512);
+#endif
+  return all;
+}
+
+TEST(running_sums_of_rows_and_columns) {
+  for (const simd::ScanTable* table : scan_tables())
+    for (int64_t n : {1, 2, 3, 4, 5, 8, 15, 16, 17, 33, 100, 5000})
+      for (int64_t columns : {1, 3, 16, 300})
+        for (bool exclusive : {false, true})
+          for (bool reverse : {false, true}) {
+            const auto x = random_floats(n * columns, -1, 1);
+            auto y = x;
+            table->sum_columns(y.data(), y.data(), n, columns, columns, exclusive, reverse);
+            auto row = x;
+            if (columns == 1) table->sum_row(row.data(), row.data(), n, exclusive, reverse);
+            for (int64_t j = 0; j < columns; ++j) {
+              double sum = 0, magnitude = 0;
+              for (int64_t k = 0; k < n; ++k) {
+                const int64_t i = (reverse ? n - 1 - k : k) * columns + j;
+                const double before = sum;
+                sum += static_cast<double>(x[i]);
+                magnitude = std::max(magnitude, std::fabs(sum));
+                CHECK_NEAR(y[i], exclusive ? before : sum, 1e-7 * (1 + magnitude));
+                if (columns == 1) CHECK_NEAR(row[i], exclusive ? before : sum, 1e-6 * (1 + magnitude));
+              }
             }
           }
 }

@@ -10,7 +10,7 @@ from ort_core.ir.tensors import ArrayWeight, WeightRef
 from ort_core.ir.types import ElementType
 from ort_core.providers.spec import CompileContext
 from ort_provider_cpu import _native
-from ort_provider_cpu.signature import ABSENT, attribute_values, port_type
+from ort_provider_cpu.signature import ABSENT, PortType, attribute_values, port_type, type_of_port
 
 N_CAPTURES = "n_captures"
 """The attribute that tells control flow how many of its last inputs are values that its bodies take from around them."""
@@ -60,7 +60,7 @@ class _Lowering:
         for node in graph.nodes:
             ctx.check()
             self._add(node)
-        self.program.finish([self._slot(v) for v in graph.outputs])
+        self.program.finish([self._slot(v) for v in graph.outputs], _output_types(graph))
 
     def _add(self, node: Node) -> None:
         inputs = [_NO_INPUT if v is None else self._slot(v) for v in node.inputs]
@@ -136,7 +136,20 @@ def _is_packed(value: Value, weight: WeightRef) -> bool:
     )
 
 
-def _known_type(value: Value) -> tuple[int, list[int] | None]:
+def _output_types(graph: Graph) -> list[PortType]:
+    """The types of the outputs as inferred, or as the model declares them where not even the rank is known."""
+    declared = graph.declared_outputs or ()
+    types = []
+    for index, value in enumerate(graph.outputs):
+        known = _known_type(value)
+        if known[1] is None and len(declared) == len(graph.outputs):
+            stated = type_of_port(declared[index])
+            known = stated if stated is not None and stated[0] == known[0] else known
+        types.append(known)
+    return types
+
+
+def _known_type(value: Value) -> PortType:
     known = port_type(value)
     if known is None:
         raise NotImplementedByProvider(f"value '{value.name}' is no tensor of a known type, but {value.type}")

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
 from ort_core.providers.names import CPU
 from ort_core.providers.spec import Availability, Finding, Plugin, Provider, SessionEnv
+
+ISA_VARIABLE = "ORT_CPU_ISA"
+"""Environment variable: no instructions beyond this level are used."""
+
+ISA_LEVELS = ("baseline", "avx2", "avx512", "avx512_vnni", "avx512_bf16")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +42,9 @@ class CpuPlugin(Plugin):
 
     def probe(self) -> Availability:
         """Works wherever its extension module does; that is loaded when a session needs it."""
+        level = os.environ.get(ISA_VARIABLE)
+        if level is not None and level not in ISA_LEVELS:
+            return Availability(False, f"{ISA_VARIABLE} is '{level}'", f"Unset it, or set one of {', '.join(ISA_LEVELS)}.")
         return Availability(True)
 
     def doctor(self) -> Iterable[Finding]:

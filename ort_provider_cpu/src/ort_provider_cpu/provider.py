@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from ort_core import errors
 from ort_core.ir.graph import Node
 from ort_core.ir.passes import Level, Pass
-from ort_core.ir.schema import operator_schema
+from ort_core.ir.schema import operator_signature
 from ort_core.providers.spec import (
     Claim,
     CompileContext,
@@ -66,10 +66,10 @@ class CpuProvider(Provider):
             yield Claim((node,)) if reason is None else Decline(node, reason)
 
     def _decline_reason(self, node: Node, opsets: Mapping[str, int]) -> str | None:
-        schema = operator_schema(node.op_type, node.domain, opsets.get(node.domain, 1))
+        signature = operator_signature(node.op_type, node.domain, opsets.get(node.domain, 1))
         written_for = self.written_for.get(node.domain)
-        if schema is not None and written_for is not None and schema.since_version > written_for:
-            return f"kernel follows opset {written_for}, {node.label} changed in {schema.since_version}"
+        if signature is not None and written_for is not None and signature.since_version > written_for:
+            return f"kernel follows opset {written_for}, {node.label} changed in {signature.since_version}"
         types: list[PortType] = []
         for value in (*node.inputs, *node.outputs):
             known = port_type(value)

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 from ort_core.ir.attributes import AttributeKind
 from ort_core.ir.graph import Node, Value
-from ort_core.ir.types import TensorType
+from ort_core.ir.types import TensorType, ValueType
 
 PortType: TypeAlias = tuple[int, list[int] | None]
 """An element type (0 for an absent value) and, where the rank is known, the dimensions (-1 for unknown ones)."""
@@ -17,13 +17,15 @@ ABSENT: PortType = (0, None)
 
 def port_type(value: Value | None) -> PortType | None:
     """The type of a tensor; None if the value is no tensor or of unknown type."""
-    if value is None:
-        return ABSENT
-    if not isinstance(value.type, TensorType):
+    return ABSENT if value is None else type_of_port(value.type)
+
+
+def type_of_port(type_: ValueType | None) -> PortType | None:
+    """A type as the engine takes it; None if it is no tensor's."""
+    if not isinstance(type_, TensorType):
         return None
-    shape = value.type.shape
-    dims = None if shape is None else [d if isinstance(d, int) else -1 for d in shape]
-    return int(value.type.element), dims
+    dims = None if type_.shape is None else [d if isinstance(d, int) else -1 for d in type_.shape]
+    return int(type_.element), dims
 
 
 def attribute_values(node: Node, programs: Mapping[str, Any] | None = None) -> dict[str, tuple[str, Any]]:

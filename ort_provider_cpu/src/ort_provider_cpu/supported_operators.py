@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ort_core.ir.types import ElementType
-
 from ort_provider_cpu import _native
 from ort_provider_cpu.provider import CpuProvider
 

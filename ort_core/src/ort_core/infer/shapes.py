@@ -7,14 +7,16 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 from ort_core.errors import InvalidGraph
-from ort_core.infer.check import check_nodes, is_onnx_operator
+from ort_core.infer.check import check_nodes
 from ort_core.infer.custom import CustomInference, CustomRun
+from ort_core.infer.direct import infer_directly
 from ort_core.infer.failures import explain_failure, infer_leniently, run_onnx
 from ort_core.infer.guards import is_guarded
 from ort_core.infer.refine import more_precise, refine_shapes, unchanged
 from ort_core.infer.replacements import REPLACEMENTS
 from ort_core.infer.skeleton import Skeleton, without_shapes
 from ort_core.ir.graph import Graph, Model, Node, Value
+from ort_core.ir.schema import is_defined
 from ort_core.ir.shapes import compatible, merge_shapes
 from ort_core.ir.types import TensorType, ValueType, describe
 from ort_core.progress import UNWATCHED, Progress
@@ -55,7 +57,7 @@ def infer_types(
 
     def is_custom(node: Node) -> bool:
         key = (node.domain, node.op_type)
-        return key not in functions and (key in REPLACEMENTS or not is_onnx_operator(node.op_type, node.domain))
+        return key not in functions and (key in REPLACEMENTS or not is_defined(node.op_type, node.domain))
 
     if declared is None:
         declared = model.graph.declared_outputs is None
@@ -66,7 +68,7 @@ def infer_types(
         check_nodes(model, custom or {})
         for value, type_ in before.items():
             node = value.producer
-            keep = node is not None and is_custom(node) and not is_onnx_operator(node.op_type, node.domain)
+            keep = node is not None and is_custom(node) and not is_defined(node.op_type, node.domain)
             value.type = _unconfirmed(type_) if keep else None
     try:
         found = _infer(model, is_custom, {**REPLACEMENTS, **(custom or {})}, before, progress, check=declared)
@@ -122,10 +124,15 @@ def _infer(
     check: bool,
 ) -> dict[Value, ValueType]:
     """Alternates ONNX's inference and shape arithmetic, so that each can go on from what the other found."""
-    skeleton = Skeleton(model, is_custom)
+    skeleton: Skeleton | None = None
     for _ in range(_MAX_ROUNDS):
         progress.check()
-        found = _run(model, skeleton, is_custom, custom, check=check)
+        direct = infer_directly(model) if skeleton is None else None
+        if direct is None:
+            skeleton = skeleton or Skeleton(model, is_custom)
+            found = _run(model, skeleton, is_custom, custom, check=check)
+        else:
+            found = direct
         for value in before:
             value.type = more_precise(found.get(value), value.type)
             if value.type is not None:
@@ -134,8 +141,9 @@ def _infer(
         gained = refine_shapes(model, found, progress)
         if not gained:
             break
-        skeleton.hint(gained)
-        check = False
+        if skeleton is not None:
+            skeleton.hint(gained)
+            check = False
     return found
 
 

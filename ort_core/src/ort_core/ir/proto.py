@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ort_core.ir.attributes import Attribute
 from ort_core.ir.graph import Graph, Model, Node
+from ort_core.ir.messages import ModelMessage
 from ort_core.ir.proto_reader import Reader, read_model
 from ort_core.ir.proto_scope import Scope
 from ort_core.ir.proto_tensors import (
@@ -40,7 +41,7 @@ __all__ = [
 
 
 def from_proto(
-    proto: onnx.ModelProto,
+    proto: onnx.ModelProto | ModelMessage,
     weights: Sequence[WeightRef] = (),
     *,
     external: ExternalResolver | None = None,

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 from ort_core.errors import InvalidGraph
 from ort_core.ir.attributes import Attribute, AttributeKind
 from ort_core.ir.graph import Function, Graph, Model, Node, Origin, Value
+from ort_core.ir.messages import Message, ModelMessage
 from ort_core.ir.proto_scope import (
     AttributeTitle,
+    FallbackImports,
     NodeTitle,
     Scope,
-    fallback_imports,
     node_title,
     normal_domain,
     read_imports,
@@ -223,13 +224,14 @@ class Reader:
     def _version(self, domain: str, scope: Scope, proto: onnx.NodeProto) -> int:
         version = scope.imports.get(domain)
         if version is None:
-            version = self.fallback_imports.get(domain)
-            if version is None:
+            try:
+                version = self.fallback_imports[domain]
+            except KeyError:
                 imported = ", ".join(f"{d or 'ai.onnx'} {v}" for d, v in scope.imports.items())
                 raise InvalidGraph(
                     f"{node_title(proto)} of {scope.title} is of domain '{domain}', which the model does not import (it "
                     f"imports {imported or 'nothing'}). Add an opset_import for the domain."
-                )
+                ) from None
             scope.imports[domain] = version
         return version
 
@@ -324,7 +326,7 @@ class Reader:
 
 
 def read_model(
-    proto: onnx.ModelProto,
+    proto: onnx.ModelProto | ModelMessage,
     weights: Sequence[WeightRef],
     external: ExternalResolver | None,
     limits: Limits,
@@ -333,7 +335,7 @@ def read_model(
     """See `ort_core.ir.proto.from_proto`."""
     imports = read_imports(proto.opset_import, "the model")
     original = dict(imports)
-    fallback = fallback_imports()
+    fallback = FallbackImports()
     reader = Reader(weights, proto.ir_version, fallback, external, limits, progress)
     for domain in {normal_domain(checked_name(f.domain, "a function's domain")) for f in proto.functions}:
         fallback.setdefault(domain, 1)
@@ -346,11 +348,16 @@ def read_model(
             raise InvalidGraph(f"{where} is defined twice. Remove one, or give them different overloads.")
         functions[function.key] = function
     graph = reader.graph(proto.graph, imports)
+    header = proto.header() if isinstance(proto, ModelMessage) else _header(proto)
+    return Model(graph, imports, functions, original, header)
+
+
+def _header(proto: onnx.ModelProto) -> onnx.ModelProto:
     header = type(proto)()
     for field, _ in proto.ListFields():
         if field.name not in ("graph", "functions"):
             _copy_field(header, proto, field.name)
-    return Model(graph, imports, functions, original, header)
+    return header
 
 
 def _copy_field(target: Any, source: Any, name: str) -> None:
@@ -367,7 +374,7 @@ def _describe(value: Value, info: onnx.ValueInfoProto, *, keep_type: bool = Fals
     """Takes over documentation and, unless `keep_type`, the type of a ValueInfoProto."""
     if info.HasField("type") and not keep_type:
         value.type, known = type_from_proto(info.type, f"value '{info.name}'"), value.type
-        if info.type != type_to_proto(value.type):
+        if not isinstance(info, Message) and info.type != type_to_proto(value.type):
             value.metadata[KEPT + "type"] = info.type.SerializeToString().hex()
         if known is not None:
             merge_type(value, Value("", known))

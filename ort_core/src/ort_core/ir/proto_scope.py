@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ort_core.errors import InvalidGraph
 from ort_core.ir.graph import Graph, Value
 from ort_core.ir.proto_types import checked_name
+from ort_core.ir.schema import newest_version
 
 if TYPE_CHECKING:
     import onnx
@@ -102,13 +103,15 @@ def read_imports(protos: Iterable[onnx.OperatorSetIdProto], where: str) -> dict[
     return imports
 
 
-def fallback_imports() -> dict[str, int]:
-    """Versions of the domains that need no import."""
-    import onnx
+class FallbackImports(dict[str, int]):
+    """Versions of the domains that need no import; a domain that needs one is missing."""
 
-    latest = {"": onnx.defs.onnx_opset_version()}
-    latest["ai.onnx.ml"] = onnx.helper.VERSION_TABLE[-1][3]
-    return {domain: version or latest[domain] for domain, version in IMPLICIT_DOMAINS.items()}
+    def __missing__(self, domain: str) -> int:
+        version = IMPLICIT_DOMAINS[domain]
+        if not version:
+            version = newest_version(domain)
+        self[domain] = version
+        return version
 
 
 class AttributeTitle:

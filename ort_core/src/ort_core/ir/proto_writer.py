@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ort_core.errors import InvalidGraph
 from ort_core.ir.attributes import Attribute, AttributeKind, SparseWeight
 from ort_core.ir.graph import Function, Graph, Model, Node, Value
+from ort_core.ir.messages import header_proto
 from ort_core.ir.proto_reader import KEPT
 from ort_core.ir.proto_scope import read_imports
 from ort_core.ir.proto_tensors import TensorStore, sparse_to_proto, weight_to_proto
@@ -38,7 +39,7 @@ class Writer:
 
         proto = onnx.ModelProto()
         if model.header is not None:
-            proto.CopyFrom(model.header)
+            proto.CopyFrom(header_proto(model.header))
         proto.ir_version = max(proto.ir_version, _MIN_IR_VERSION) if proto.ir_version else onnx.IR_VERSION
         if read_imports(proto.opset_import, "the model") != model.opset_imports:
             del proto.opset_import[:]

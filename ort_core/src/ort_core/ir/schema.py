@@ -1,15 +1,76 @@
-"""Operator schemas of the `onnx` package, cached."""
+"""What operators take and give: the schemas of the `onnx` package, and signatures that are read from a table without it."""
 
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING
+import os
+import sys
+from typing import TYPE_CHECKING, NamedTuple
+
+from ort_core.ir.attributes import AttributeKind
 
 if TYPE_CHECKING:
     from onnx.defs import OpSchema
 
 CONTROL_FLOW = frozenset({"If", "Loop", "Scan"})
 """Operators of the ONNX domain with bodies: the core runs them unless a provider takes them whole."""
+
+TABLE_VERSIONS = {"": 28, "ai.onnx.ml": 5, "ai.onnx.preview": 1, "ai.onnx.preview.training": 1}
+"""Up to which version of each domain `operators.txt` has the operators; `ort_core.ir.schema_rows` writes that file."""
+
+ELEMENT_LETTERS = "-abcdefghijklmnopqrstuvwxyzABCDEF"
+"""The letter of each element type in a row, by its number."""
+
+
+class Parameter(NamedTuple):
+    """An input or output of an operator.
+
+    Attributes:
+        type: the name of the type constraint, or `=` and the letters of the element types.
+        mark: empty for a required one, `?` for an optional one, `*` for any number of values of one type, `**` of any types.
+    """
+
+    name: str
+    type: str
+    mark: str
+
+
+class OperatorSignature(NamedTuple):
+    """The part of an operator's schema that checks and inference need.
+
+    Attributes:
+        types: the letters of the tensor element types that each constraint allows.
+        attributes: the type of each attribute.
+    """
+
+    since_version: int
+    deprecated: bool
+    min_inputs: int
+    max_inputs: int
+    min_outputs: int
+    max_outputs: int
+    inputs: tuple[Parameter, ...]
+    outputs: tuple[Parameter, ...]
+    types: dict[str, str]
+    attributes: dict[str, AttributeKind]
+    required_attributes: frozenset[str]
+
+
+@functools.cache
+def operator_signature(op_type: str, domain: str, opset: int) -> OperatorSignature | None:
+    """The signature of an operator at an opset of its domain, or None if ONNX has none."""
+    if opset <= TABLE_VERSIONS.get(domain, 0):
+        for row in _rows_of(op_type, domain):
+            signature = _parse(row)
+            if signature.since_version <= opset:
+                return signature
+        return None
+    if domain not in TABLE_VERSIONS and "onnx" not in sys.modules:
+        return None
+    from ort_core.ir.schema_rows import row_of
+
+    schema = operator_schema(op_type, domain, opset)
+    return None if schema is None else _parse(row_of(schema))
 
 
 @functools.cache
@@ -23,3 +84,73 @@ def operator_schema(op_type: str, domain: str, opset: int) -> OpSchema | None:
         return onnx.defs.get_schema(op_type, opset, domain)
     except onnx.defs.SchemaError:
         return None
+
+
+@functools.cache
+def newest_version(domain: str) -> int:
+    """The newest version of the ONNX or the `ai.onnx.ml` domain that the installed `onnx` knows."""
+    import onnx
+
+    return int(onnx.helper.VERSION_TABLE[-1][3]) if domain else int(onnx.defs.onnx_opset_version())
+
+
+def is_defined(op_type: str, domain: str) -> bool:
+    """Whether the `onnx` package knows the operator at any opset."""
+    if domain in TABLE_VERSIONS:
+        return bool(_rows_of(op_type, domain)) or _is_registered(op_type, domain)
+    # Only a program that has imported onnx can have registered operators of other domains there.
+    return "onnx" in sys.modules and _is_registered(op_type, domain)
+
+
+@functools.cache
+def _is_registered(op_type: str, domain: str) -> bool:
+    import onnx.defs
+
+    return bool(onnx.defs.has(op_type, domain))
+
+
+@functools.cache
+def _rows_of(op_type: str, domain: str) -> tuple[str, ...]:
+    """The rows of an operator, the newest first."""
+    text = _table()
+    start = f"\n{domain}|{op_type}|"
+    first = text.find(start)
+    if first < 0 or "\n" in start[1:]:
+        return ()
+    last = text.find("\n", text.rfind(start) + 1)
+    return tuple(text[first + 1 : last].split("\n"))
+
+
+@functools.cache
+def _table() -> str:
+    path = os.path.join(os.path.dirname(__file__), "operators.txt")
+    loader = __spec__.loader if __spec__ is not None else None
+    if hasattr(loader, "get_data"):
+        data: bytes = loader.get_data(path)
+        return data.decode("ascii").replace("\r\n", "\n")
+    with open(path, encoding="ascii") as file:
+        return file.read()
+
+
+def _parse(row: str) -> OperatorSignature:
+    _, _, since, flags, counts, inputs, outputs, types, attributes = row.split("|")
+    given = [item.partition("=") for item in attributes.split()]
+    return OperatorSignature(
+        int(since),
+        "d" in flags,
+        *map(int, counts.split()),
+        _parameters(inputs),
+        _parameters(outputs),
+        {name: letters for name, _, letters in (item.partition("=") for item in types.split())},
+        {name: AttributeKind(int(kind.rstrip("!"))) for name, _, kind in given},
+        frozenset(name for name, _, kind in given if kind.endswith("!")),
+    )
+
+
+def _parameters(text: str) -> tuple[Parameter, ...]:
+    found = []
+    for item in text.split():
+        name, _, rest = item.partition(":")
+        type_ = rest.rstrip("?*")
+        found.append(Parameter(name, type_, rest[len(type_) :]))
+    return tuple(found)

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator
 
 from ort_core.ir.graph import Model
-from ort_core.ir.schema import operator_schema
+from ort_core.ir.schema import operator_signature
 from ort_core.load.opset import CANONICAL_OPSETS
 
 
@@ -42,9 +42,9 @@ def _needed_opsets(model: Model) -> dict[str, int]:
     for graph in model.graphs():
         for node in graph.nodes:
             if node.domain in needed:
-                schema = operator_schema(node.op_type, node.domain, canonical[node.domain])
-                if schema is not None:
-                    needed[node.domain] = max(needed[node.domain], schema.since_version)
+                signature = operator_signature(node.op_type, node.domain, canonical[node.domain])
+                if signature is not None:
+                    needed[node.domain] = max(needed[node.domain], signature.since_version)
     return needed
 
 

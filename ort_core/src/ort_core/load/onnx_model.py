@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ort_core.errors import Fail, InvalidArgument, InvalidGraph, InvalidProtobuf
 from ort_core.ir.graph import Model
+from ort_core.ir.messages import ModelMessage, read_model_message
 from ort_core.ir.proto import from_proto
 from ort_core.ir.proto_tensors import ExternalResolver, checked_dims, storage_count, storage_field
 from ort_core.ir.proto_types import element_from_code
@@ -23,6 +24,12 @@ from ort_core.progress import UNWATCHED, Progress
 if TYPE_CHECKING:
     import numpy as np
     import onnx
+
+_SMALL_BYTES = 64 << 10
+"""A skeleton up to this size is read without onnx; of a larger one the import of onnx is a small part of the time."""
+
+_KNOWN_IR_VERSION = 14
+"""The newest version of the file format that every supported onnx knows."""
 
 GIVEN_AS_BYTES = "the model (given as bytes)"
 """What messages call the source of such a model."""
@@ -59,7 +66,7 @@ def load_model(
         NotImplemented: the file is in onnxruntime's `.ort` format.
         Fail: a file cannot be read, or is of a newer IR version than the installed onnx.
     """
-    proto: onnx.ModelProto
+    proto: onnx.ModelProto | ModelMessage
     limits = limits or Limits()
     data: ByteSource | None = None
     if isinstance(source, str | os.PathLike):
@@ -100,18 +107,23 @@ def _head(source: ByteSource) -> bytes:
     return bytes(source.view(0, min(source.size, 512)))
 
 
-def _read(source: ByteSource, limits: Limits, progress: Progress) -> tuple[onnx.ModelProto, Sequence[WeightRef]]:
+def _read(
+    source: ByteSource, limits: Limits, progress: Progress
+) -> tuple[onnx.ModelProto | ModelMessage, Sequence[WeightRef]]:
+    skeleton, spans = walk(source, limits, progress)
+    plain = read_model_message(skeleton) if len(skeleton) <= _SMALL_BYTES else None
+    proto = _parse(skeleton, source.name) if plain is None else plain
+    return proto, [_weight(span, source) for span in spans]
+
+
+def _parse(skeleton: bytes, name: str) -> onnx.ModelProto:
     import onnx
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
-    skeleton, spans = walk(source, limits, progress)
     try:
-        proto = onnx.ModelProto.FromString(skeleton)
+        return onnx.ModelProto.FromString(skeleton)
     except DecodeError as error:
-        raise InvalidProtobuf(
-            f"'{source.name}' is no valid ONNX model: {error}. Download or export it again."
-        ) from error
-    return proto, [_weight(span, source) for span in spans]
+        raise InvalidProtobuf(f"'{name}' is no valid ONNX model: {error}. Download or export it again.") from error
 
 
 def _weight(span: Span, source: ByteSource) -> WeightRef:
@@ -139,23 +151,28 @@ def _weight(span: Span, source: ByteSource) -> WeightRef:
     )
 
 
-def _check_versions(proto: onnx.ModelProto, name: str) -> None:
-    import onnx
-
+def _check_versions(proto: onnx.ModelProto | ModelMessage, name: str) -> None:
     if not proto.HasField("graph") or not proto.HasField("ir_version"):
         missing = "graph" if not proto.HasField("graph") else "ir_version"
         raise InvalidProtobuf(
             f"{name} has no {missing}, so it is not an ONNX model (or a damaged one). "
             "Check that it was written by an ONNX exporter and downloaded completely."
         )
-    newest = int(onnx.IR_VERSION)
-    if proto.ir_version > newest:
-        raise Fail(
-            f"{name} has IR version {proto.ir_version}, but the installed onnx {onnx.__version__} knows versions up to "
-            f"{newest}. Upgrade it (pip install -U onnx ort-core), or export the model with an older IR version."
-        )
+    if proto.ir_version > _KNOWN_IR_VERSION:
+        _check_ir_version(proto.ir_version, name)
     if not proto.opset_import:
         raise InvalidGraph(
             f"{name} imports no operator set. Add an opset_import, for example for domain '' at the version that the "
             "model was exported for."
+        )
+
+
+def _check_ir_version(version: int, name: str) -> None:
+    import onnx
+
+    newest = int(onnx.IR_VERSION)
+    if version > newest:
+        raise Fail(
+            f"{name} has IR version {version}, but the installed onnx {onnx.__version__} knows versions up to "
+            f"{newest}. Upgrade it (pip install -U onnx ort-core), or export the model with an older IR version."
         )

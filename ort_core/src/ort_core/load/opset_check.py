@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Mapping
-from typing import NamedTuple
-
 from ort_core import errors
 from ort_core.errors import InvalidGraph
-from ort_core.ir.attributes import AttributeKind
 from ort_core.ir.graph import Node
-from ort_core.ir.schema import operator_schema
+from ort_core.ir.schema import is_defined, newest_version, operator_signature
 from ort_core.load.opset_rules import RULES, pending
 
 EXTENSIONS = frozenset(
@@ -19,12 +14,6 @@ EXTENSIONS = frozenset(
 """Operators that onnxruntime has in the ONNX domain at opsets at which ONNX has no such operator, or none yet."""
 
 _REPLACED_BY = {"Upsample": "Resize", "Scatter": "ScatterElements"}
-
-
-class _Signature(NamedTuple):
-    min_inputs: int
-    max_inputs: int
-    kinds: Mapping[str, AttributeKind]
 
 
 def check_operator(node: Node, version: int, canonical: int) -> None:
@@ -37,35 +26,39 @@ def check_operator(node: Node, version: int, canonical: int) -> None:
         InvalidGraph: there is no such operator at that version.
         NotImplemented: the operator is newer than `canonical`.
     """
-    import onnx
-
     domain = node.domain or "ai.onnx"
-    newest = {"": onnx.defs.onnx_opset_version(), "ai.onnx.ml": onnx.helper.VERSION_TABLE[-1][3]}
-    known = newest.get(node.domain, canonical)
     if version < 1:
         raise InvalidGraph(
             f"{node.where()}: the model imports version {version} of {domain}, expected at least 1. Correct opset_import."
         )
-    if version > known:
-        raise errors.NotImplemented(
-            f"{node.where()}: the model imports version {version} of {domain}, but this ort-core works at {canonical} and "
-            f"onnx {onnx.__version__} knows versions up to {known}. Upgrade both: pip install -U ort-core onnx."
-        )
-    schema = operator_schema(node.op_type, node.domain, version)
-    if schema is None:
+    if version > canonical:
+        _check_known(node, version, canonical)
+    signature = operator_signature(node.op_type, node.domain, version)
+    if signature is None:
         if node.op_type in EXTENSIONS or is_experimental(node, version):
             return
         raise InvalidGraph(_unknown(node, version, domain))
-    if schema.deprecated and not pending(node, version):
+    if signature.deprecated and not pending(node, version):
         instead = _REPLACED_BY.get(node.op_type, "TreeEnsemble")
         raise InvalidGraph(
-            f"{node.where()}: {domain}::{node.op_type} is deprecated since version {schema.since_version} and the model "
-            f"imports {version}. Use {instead}, or import a version below {schema.since_version}."
+            f"{node.where()}: {domain}::{node.op_type} is deprecated since version {signature.since_version} and the model "
+            f"imports {version}. Use {instead}, or import a version below {signature.since_version}."
         )
-    if schema.since_version > canonical:
+    if signature.since_version > canonical:
         raise errors.NotImplemented(
-            f"{node.where()}: {domain}::{node.op_type} changed in version {schema.since_version}, but this ort-core works "
+            f"{node.where()}: {domain}::{node.op_type} changed in version {signature.since_version}, but this ort-core works "
             f"at {canonical}. Upgrade it (pip install -U ort-core), or export the model with opset {canonical} or lower."
+        )
+
+
+def _check_known(node: Node, version: int, canonical: int) -> None:
+    import onnx
+
+    known = newest_version(node.domain) if node.domain in ("", "ai.onnx.ml") else canonical
+    if version > known:
+        raise errors.NotImplemented(
+            f"{node.where()}: the model imports version {version} of {node.domain or 'ai.onnx'}, but this ort-core works at "
+            f"{canonical} and onnx {onnx.__version__} knows versions up to {known}. Upgrade both: pip install -U ort-core onnx."
         )
 
 
@@ -75,7 +68,7 @@ def check_node(node: Node, version: int) -> None:
     Raises:
         InvalidGraph: the number of inputs is wrong, or an attribute is unknown or of the wrong type.
     """
-    signature = _signature(node.op_type, node.domain, version)
+    signature = operator_signature(node.op_type, node.domain, version)
     if signature is None:
         return
     least, most = signature.min_inputs, signature.max_inputs
@@ -85,9 +78,9 @@ def check_node(node: Node, version: int) -> None:
             "Correct the node, or the opset that the model imports."
         )
     for name, attribute in node.attributes.items():
-        kind = signature.kinds.get(name)
+        kind = signature.attributes.get(name)
         if kind is not attribute.kind:
-            expected = f"one of {', '.join(signature.kinds) or '(none)'}" if kind is None else kind.name
+            expected = f"one of {', '.join(signature.attributes) or '(none)'}" if kind is None else kind.name
             raise InvalidGraph(
                 f"{node.where()}: got attribute '{name}' of type {attribute.kind.name}, expected {expected}. "
                 "Correct the node, or the opset that the model imports."
@@ -96,19 +89,8 @@ def check_node(node: Node, version: int) -> None:
 
 def is_experimental(node: Node, version: int) -> bool:
     """Whether ONNX no longer defines the operator at any opset, but a rule replaces it."""
-    import onnx
-
     rules = RULES.get((node.domain, node.op_type))
-    return rules is not None and rules[-1].to > version and not onnx.defs.has(node.op_type, domain=node.domain)
-
-
-@functools.cache
-def _signature(op_type: str, domain: str, version: int) -> _Signature | None:
-    schema = operator_schema(op_type, domain, version)
-    if schema is None:
-        return None
-    kinds = {name: AttributeKind[str(a.type).rpartition(".")[2]] for name, a in schema.attributes.items()}
-    return _Signature(schema.min_input, schema.max_input, kinds)
+    return rules is not None and rules[-1].to > version and not is_defined(node.op_type, node.domain)
 
 
 def _unknown(node: Node, version: int, domain: str) -> str:

@@ -83,13 +83,6 @@ def remove_unused(nodes: Iterable[Node]) -> None:
         pending += dict.fromkeys(sources)
 
 
-def like(value: Value, name: str) -> Value:
-    """A new value of the same type."""
-    if value.graph is None:
-        return Value(name, value.type)
-    return Value(value.graph.fresh_name(name), value.type)
-
-
 def align(root: Node, a: Value, b: Value, total: Value) -> tuple[Value, Value]:
     """The two with their leading dimensions broadcast to those of `total`; costs nothing where a run finds them equal."""
     if not (isinstance(a.type, TensorType) and isinstance(b.type, TensorType) and isinstance(total.type, TensorType)):

@@ -14,7 +14,7 @@ SWAP_HEADS = (0, 2, 1, 3)
 
 
 class Operand(NamedTuple):
-    """What attention reads: `bhsd` [B, H, S, D], `bhds` [B, H, D, S], or `bshd` [B, S, H * D]."""
+    """What attention reads: `bhsd` [B, H, S, D], `bhds` [B, H, D, S], or `bshd` [B, S, H, D] or [B, S, H * D]."""
 
     value: Value
     layout: str
@@ -28,14 +28,13 @@ def plain(value: Value) -> Operand | None:
 
 
 def split_heads(operand: Operand, *, shared: bool = False) -> Operand:
-    """The tensor [B, S, H * D] that was reshaped and transposed to `operand`, or `operand`.
+    """The tensor [B, S, H, D] or [B, S, H * D] that was transposed to `operand`, or `operand`.
 
     Args:
         shared: whether `operand` may have other uses, all of which go.
     """
     inner = _transposed(operand.value, SWAP_HEADS, shared=shared)
-    source = None if inner is None else _before_split(inner)
-    return operand if source is None else Operand(source, "bshd", operand.heads)
+    return operand if inner is None else Operand(_before_split(inner), "bshd", operand.heads)
 
 
 def key(value: Value) -> Operand | None:
@@ -45,8 +44,8 @@ def key(value: Value) -> Operand | None:
         return None
     if (inner := _transposed(value, (0, 1, 3, 2))) is not None:
         return plain(inner)
-    if (inner := _transposed(value, (0, 2, 3, 1))) is not None and (source := _before_split(inner)) is not None:
-        return Operand(source, "bshd", heads)
+    if (inner := _transposed(value, (0, 2, 3, 1))) is not None:
+        return Operand(_before_split(inner), "bshd", heads)
     return Operand(value, "bhds", heads)
 
 
@@ -85,43 +84,32 @@ def _transposed(value: Value, perm: tuple[int, ...], *, shared: bool = False) ->
     return node.inputs[0]
 
 
-def _before_split(value: Value) -> Value | None:
-    """[B, S, H * D] that a Reshape turned into `value` [B, S, H, D]."""
+def _before_split(value: Value) -> Value:
+    """[B, S, H * D] that a Reshape turned into `value` [B, S, H, D], or `value`."""
     node = made_by(value, "Reshape")
     source = None if node is None else node.inputs[0]
     if node is None or source is None or source.shape is None or value.shape is None or only_user(value) is None:
-        return None
+        return value
     if len(source.shape) != 3 or len(value.shape) != 4:
-        return None
+        return value
     *_, heads, depth = value.shape
     if not isinstance(heads, int) or not isinstance(depth, int) or source.shape[2] != heads * depth:
-        return None
+        return value
     if all(sizes_equal(x, y) for x, y in zip(source.shape[:2], value.shape[:2], strict=True)):
         return source
     target = small_constant(node.inputs[1])
     copied = target is not None and target.tolist()[:2] == [0, 0] and node.attr("allowzero", 0) == 0
-    return source if copied else None
+    return source if copied else value
 
 
-def joins_heads(reshape: Node, joined: Value) -> bool:
-    """Whether the Reshape gives the shape of `joined` [B, S, H * D]."""
+def joins_heads(reshape: Node | None, value: Value) -> bool:
+    """Whether a Reshape turns `value` [B, S, H, D] into [B, S, H * D]."""
+    if reshape is None or reshape.domain or reshape.op_type != "Reshape" or reshape.inputs[0] is not value:
+        return False
     result = reshape.outputs[0]
-    if result is None or result.shape is None or joined.shape is None or len(result.shape) != len(joined.shape):
+    if result is None or result.shape is None or value.shape is None or len(result.shape) != 3:
         return False
-    return all(sizes_equal(x, y) for x, y in zip(result.shape, joined.shape, strict=True))
-
-
-def ignores_heads(reshape: Node) -> bool:
-    """Whether the Reshape of [B, S, H, D] gives the same if its input is [B, S, H * D]: it copies no size but B and S."""
-    result, target = reshape.outputs[0], reshape.inputs[1]
-    if result is None or result.shape is None or len(result.shape) > 3 or target is None:
+    batch, rows, heads, depth = value.shape
+    if not isinstance(heads, int) or not isinstance(depth, int) or result.shape[2] != heads * depth:
         return False
-    if reshape.attr("allowzero", 0) != 0 or len(result.shape) < 3:
-        return True
-    if (array := small_constant(target)) is not None:
-        return array.size == 3 and array[2] != 0
-    concat = made_by(target, "Concat")
-    if concat is None or len(concat.inputs) != 3 or any(v is None or v.shape != (1,) for v in concat.inputs):
-        return False
-    last = integers(concat.inputs[2])
-    return last is not None and last[0] != 0
+    return sizes_equal(result.shape[0], batch) and sizes_equal(result.shape[1], rows)

@@ -77,19 +77,18 @@ def product_of(node: Node | None) -> Product | None:
     if node.op_type == "FusedMatMul" and node.domain == DOMAIN:
         transposed = node.attr("transB", 0) != 0
         bias, residual = (*node.inputs[2:], None, None)[:2]
+        alpha, beta = node.attr("activation_alpha", 0.0), node.attr("activation_beta", 0.0)
         return Product(
             node,
             a,
             b,
             _known(b.shape[-2 if transposed else -1]),
-            node.attr("transA", 0) != 0,
-            transposed,
-            node.attr("alpha", 1.0),
-            bias,
-            residual,
-            FusedActivation(
-                node.attr("activation", "none"), node.attr("activation_alpha", 0.0), node.attr("activation_beta", 0.0)
-            ),
+            transpose_a=node.attr("transA", 0) != 0,
+            transpose_b=transposed,
+            alpha=node.attr("alpha", 1.0),
+            bias=bias,
+            residual=residual,
+            activation=FusedActivation(node.attr("activation", "none"), alpha, beta),
         )
     return _gemm(node, a, b) if node.op_type == "Gemm" and not node.domain else None
 
@@ -98,7 +97,15 @@ def _gemm(node: Node, a: Value, b: Value) -> Product | None:
     assert b.shape is not None
     transposed = node.attr("transB", 0) != 0
     size = _known(b.shape[0 if transposed else 1])
-    product = Product(node, a, b, size, node.attr("transA", 0) != 0, transposed, node.attr("alpha", 1.0))
+    product = Product(
+        node,
+        a,
+        b,
+        size,
+        transpose_a=node.attr("transA", 0) != 0,
+        transpose_b=transposed,
+        alpha=node.attr("alpha", 1.0),
+    )
     addend, beta = node.inputs[2] if len(node.inputs) > 2 else None, node.attr("beta", 1.0)
     if addend is None or beta == 0:
         return product

@@ -4,25 +4,23 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
 from ort_core.ir.graph import Graph, Node, Value
 from ort_core.ir.passes import Level, PassContext, graph_pass
-from ort_core.ir.rewrite import add_constant, add_node, graph_of, replace_uses
+from ort_core.ir.rewrite import add_node, graph_of
 from ort_core.ir.types import ElementType, TensorType
 
 from ort_provider_cpu.passes._activation import only_user
-from ort_provider_cpu.passes._emit import fuse, like, remove_unused
+from ort_provider_cpu.passes._emit import DOMAIN, fuse
 from ort_provider_cpu.passes._heads import (
     SWAP_HEADS,
     Operand,
-    ignores_heads,
     joins_heads,
     key,
     plain,
     split_heads,
     without_repetition,
 )
-from ort_provider_cpu.passes._match import is_closed, made_by, nodes_of, rank_of, scaled
+from ort_provider_cpu.passes._match import is_closed, made_by, nodes_of, rank_of, scaled, sizes_equal
 
 
 class Scores(NamedTuple):
@@ -99,8 +97,10 @@ def _fits(mask: Value, scores: Value | None) -> bool:
     """Whether the mask is not known to widen the scores."""
     if scores is None or mask.shape is None or scores.shape is None or len(mask.shape) > len(scores.shape):
         return False
+    heads = mask.shape[-3] if len(mask.shape) >= 3 else 1
     pairs = zip(reversed(mask.shape), reversed(scores.shape), strict=False)
-    return all(m == 1 or m == s or not (isinstance(m, int) and isinstance(s, int)) for m, s in pairs)
+    known = all(m == 1 or m == s or not (isinstance(m, int) and isinstance(s, int)) for m, s in pairs)
+    return known and heads in {1, scores.shape[-3]}
 
 
 def _operands(scores: Scores, value: Value) -> tuple[Operand, Operand, Operand] | None:
@@ -125,9 +125,9 @@ def _depths_known(scores: Scores, value: Value) -> bool:
 
 
 def _emit(product: Node, scores: Scores, query: Operand, keys: Operand, values: Operand) -> bool:
-    result = product.outputs[0]
-    assert result is not None
-    inputs = [query.value, keys.value, values.value]
+    inputs = [query.value, keys.value, values.value, *([] if scores.mask is None else [scores.mask])]
+    if not _is_aligned(scores, product):
+        inputs[:3] = _align(product, inputs, query.layout)
     attributes = {
         "scale": scores.scale,
         "num_heads": query.heads,
@@ -135,50 +135,42 @@ def _emit(product: Node, scores: Scores, query: Operand, keys: Operand, values: 
         "q_layout": query.layout,
         "k_layout": keys.layout,
         "v_layout": values.layout,
+        "out_layout": "bshd",
+        "out_rank": 4,
     }
-    if scores.mask is not None:
-        inputs.append(scores.mask)
-    transpose = only_user(result)
-    joined = None if transpose is None else _joined(result, transpose)
-    if transpose is None or joined is None:
+    transpose = only_user(product.outputs[0])
+    swapped = made_by(None if transpose is None else transpose.outputs[0], "Transpose")
+    if swapped is None or swapped.outputs[0] is None or tuple(swapped.attr("perm", ())) != SWAP_HEADS:
         return fuse(product, "FusedAttention", inputs, attributes | {"out_layout": "bhsd"})
-    reshape = only_user(transpose.outputs[0])
-    if reshape is not None and (reshape.domain or reshape.op_type != "Reshape"):
-        reshape = None
-    attributes["out_layout"] = "bshd"
-    if reshape is not None and joins_heads(reshape, joined):
-        return fuse(reshape, "FusedAttention", inputs, attributes)
-    if not fuse(product, "FusedAttention", inputs, attributes, outputs=[joined]):
+    reshape = only_user(swapped.outputs[0])
+    if reshape is not None and joins_heads(reshape, swapped.outputs[0]):
+        return fuse(reshape, "FusedAttention", inputs, attributes | {"out_rank": 3})
+    return fuse(swapped, "FusedAttention", inputs, attributes)
+
+
+def _is_aligned(scores: Scores, product: Node) -> bool:
+    """Whether batches and rows are known to be equal where the products and the mask would broadcast them."""
+    query, keys, value = scores.query, scores.key, product.inputs[1]
+    if query.shape is None or keys.shape is None or value is None or value.shape is None:
         return False
-    if reshape is not None and ignores_heads(reshape):
-        reshape.set_input(0, joined)
-    else:
-        _split_again(transpose, joined)
-    remove_unused([transpose, product])
-    return True
+    if not (sizes_equal(query.shape[0], keys.shape[0]) and sizes_equal(query.shape[0], value.shape[0])):
+        return False
+    if scores.mask is None or scores.mask.shape is None:
+        return scores.mask is None
+    batch, rows = (1, 1, 1, 1, *scores.mask.shape)[-4::2]
+    return all(m == 1 or sizes_equal(m, q) for m, q in ((batch, query.shape[0]), (rows, query.shape[2])))
 
 
-def _joined(result: Value, transpose: Node) -> Value | None:
-    """A value for the result as [B, S, H * D], if `transpose` moves the heads behind the sequence."""
-    if transpose.domain or transpose.op_type != "Transpose" or tuple(transpose.attr("perm", ())) != SWAP_HEADS:
-        return None
-    if result.shape is None or len(result.shape) != 4 or result.element is None:
-        return None
-    batch, heads, length, depth = result.shape
-    if not isinstance(heads, int) or not isinstance(depth, int):
-        return None
-    joined = like(result, f"{result.name}_joined")
-    joined.type = TensorType(result.element, (batch, length, heads * depth))
-    return joined
-
-
-def _split_again(transpose: Node, joined: Value) -> None:
-    """Gives the users of the transposed result what they expect: [B, S, H, D]."""
-    old = transpose.outputs[0]
-    assert old is not None
-    assert old.shape is not None
-    graph = graph_of(transpose)
-    shape = add_constant(graph, np.array([0, 0, *old.shape[2:]], np.int64), "shape")
-    (split,) = add_node(graph, "Reshape", [joined, shape], like=transpose)
-    split.type = old.type
-    replace_uses(old, split)
+def _align(product: Node, operands: list[Value], q_layout: str) -> tuple[Value, ...]:
+    """The operands with batches and rows broadcast; costs nothing where a run finds them equal."""
+    attributes = {"q_layout": q_layout}
+    aligned = add_node(
+        graph_of(product), "AlignAttention", operands, 3, domain=DOMAIN, attributes=attributes, like=product
+    )
+    for index, (value, source) in enumerate(zip(aligned, operands, strict=False)):
+        shape = list(source.shape or ())
+        shape[0] = None
+        if index == 0:
+            shape[1 if q_layout == "bshd" else 2] = None
+        value.type = TensorType(ElementType.FLOAT, tuple(shape))
+    return aligned

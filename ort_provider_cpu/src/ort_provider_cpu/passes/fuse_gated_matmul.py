@@ -36,7 +36,7 @@ def _fuse(root: Node, gate: Value | None, other: Value | None) -> bool:
     else:
         source = curve.inputs[0]
         down = product_of(None if source is None else source.producer)
-    if down is None or not _is_plain(down) or down.a is not up.a or down.b.shape != up.b.shape:
+    if down is None or down.root is up.root or not _is_plain(down) or down.a is not up.a or down.b.shape != up.b.shape:
         return False
     if not is_closed({*inner, down.root}, root):
         return False

@@ -1,0 +1,83 @@
+#include "simd/reduce_scan.h"
+
+#include "simd/vec.h"
+
+namespace {
+
+/// Lane i of the result is lane i - kBy of `v`, 0 where there is none; kBy may be negative.
+template <int kBy>
+ORT_CPU_INLINE Vec shift_lanes(Vec v) {
+  VecI from = {};
+  for (int i = 0; i < kLanes; ++i) from[i] = i - kBy >= 0 && i - kBy < kLanes ? i - kBy : kLanes;
+  return __builtin_shuffle(v, Vec{}, from);
+}
+
+/// Lane i of the result is the sum of the lanes up to i, or from i on.
+template <bool kReverse>
+ORT_CPU_INLINE Vec running_sums(Vec v) {
+  constexpr int kSign = kReverse ? -1 : 1;
+  v += shift_lanes<kSign>(v);
+  v += shift_lanes<2 * kSign>(v);
+  if constexpr (kLanes >= 8) v += shift_lanes<4 * kSign>(v);
+  if constexpr (kLanes >= 16) v += shift_lanes<8 * kSign>(v);
+  return v;
+}
+
+template <bool kExclusive, bool kReverse>
+ORT_CPU_INLINE Vec scan(Vec v, double& carry) {
+  const Vec sums = running_sums<kReverse>(v), before = set1(static_cast<float>(carry));
+  carry += static_cast<double>(sums[kReverse ? 0 : kLanes - 1]);
+  return (kExclusive ? shift_lanes<kReverse ? -1 : 1>(sums) : sums) + before;
+}
+
+template <bool kExclusive, bool kReverse>
+void sum_row_of(float* y, const float* x, int64_t n) {
+  double carry = 0;
+  const int left = static_cast<int>(n % kLanes);
+  if (kReverse) {
+    for (int64_t i = n - kLanes; i >= 0; i -= kLanes) store(y + i, scan<kExclusive, kReverse>(load(x + i), carry));
+    if (left > 0) store_first(y, scan<kExclusive, kReverse>(load_first(x, left), carry), left);
+  } else {
+    int64_t i = 0;
+    for (; i + kLanes <= n; i += kLanes) store(y + i, scan<kExclusive, kReverse>(load(x + i), carry));
+    if (left > 0) store_first(y + i, scan<kExclusive, kReverse>(load_first(x + i, left), carry), left);
+  }
+}
+
+template <bool kExclusive>
+void sum_columns_of(float* y, const float* x, int64_t n, int64_t stride, int64_t columns) {
+  constexpr int64_t kTile = 256;
+  double carry[kTile];
+  for (int64_t first = 0; first < columns; first += kTile) {
+    const int64_t width = columns - first < kTile ? columns - first : kTile;
+    for (int64_t j = 0; j < width; ++j) carry[j] = 0;
+    for (int64_t i = 0; i < n; ++i) {
+      const float* from = x + i * stride + first;
+      float* to = y + i * stride + first;
+#pragma GCC ivdep
+      for (int64_t j = 0; j < width; ++j) {
+        const double next = carry[j] + static_cast<double>(from[j]);
+        to[j] = static_cast<float>(kExclusive ? carry[j] : next);
+        carry[j] = next;
+      }
+    }
+  }
+}
+
+void sum_row(float* y, const float* x, int64_t n, bool exclusive, bool reverse) {
+  if (exclusive) reverse ? sum_row_of<true, true>(y, x, n) : sum_row_of<true, false>(y, x, n);
+  else reverse ? sum_row_of<false, true>(y, x, n) : sum_row_of<false, false>(y, x, n);
+}
+
+void sum_columns(float* y, const float* x, int64_t n, int64_t stride, int64_t columns, bool exclusive, bool reverse) {
+  if (reverse) {
+    y += (n - 1) * stride;
+    x += (n - 1) * stride;
+    stride = -stride;
+  }
+  (exclusive ? sum_columns_of<true> : sum_columns_of<false>)(y, x, n, stride, columns);
+}
+
+}  // namespace
+
+ORT_CPU_EXPORT(ScanTable, scan_table) = {sum_row, sum_columns};

@@ -1,0 +1,185 @@
+import numpy as np
+import pytest
+from fusion_helpers import assert_same_results, floats, fused, ops
+
+B, S, T, H, D = 2, 3, 4, 4, 8
+CONSTANTS = f"""
+    eight = Constant<value = float {{8.0}}>() eighth = Constant<value = float {{0.125}}>() root = Constant<value = float {{0.5946}}>()
+    heads = Constant<value = int64[4] {{0, 0, {H}, {D}}}>() other_heads = Constant<value = int64[4] {{0, -1, {H}, {D}}}>()
+    joined = Constant<value = int64[3] {{0, 0, {H * D}}}>() two = Constant<value = int64[1] {{2}}>()
+    grown = Constant<value = int64[5] {{1, 1, 1, 2, 1}}>() repeated = Constant<value = int64[4] {{0, {H}, -1, {D}}}>()
+    grown_heads = Constant<value = int64[5] {{1, 1, 2, 1, 1}}>() vector = Constant<value = float[{T}] {{1.0, 2.0, 3.0, 4.0}}>()
+"""
+CORE = "kt = Transpose<perm = [0, 1, 3, 2]>(k) p = MatMul(q, kt) a = Div(p, eight) b = Add(a, mask) w = Softmax(b) y = MatMul(w, v)"
+
+
+def _text(
+    body: str,
+    outputs: str = "",
+    *,
+    q: str = f"B, {H}, S, {D}",
+    k: str = f"B, {H}, T, {D}",
+    v: str | None = None,
+    mask: str = "B, 1, S, T",
+    y: str = "E, F, G, I",
+) -> str:
+    inputs = f"float[{q}] q, float[{k}] k, float[{v or k}] v, float[{mask}] mask"
+    return f"g ({inputs}) => (float[{y}] y{outputs}) {{ {CONSTANTS} {body} }}"
+
+
+def _feed(
+    *, heads: int = H, batch: int = B, rows: int = S, mask: tuple[int, ...] = (B, 1, S, T)
+) -> dict[str, np.ndarray]:
+    given = floats(*mask, seed=3)
+    given[..., 1:2] = np.finfo(np.float32).min
+    return {
+        "q": floats(batch, H, rows, D),
+        "k": floats(batch, heads, T, D, seed=1),
+        "v": floats(batch, heads, T, D, seed=2),
+        "mask": given,
+    }
+
+
+def _rows(feed: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The feed with heads behind the sequence: [B, S, H * D]."""
+    return {
+        n: a if n == "mask" else a.transpose(0, 2, 1, 3).reshape(a.shape[0], a.shape[2], -1) for n, a in feed.items()
+    }
+
+
+FORMS = {
+    "divided scores": CORE,
+    "multiplied scores": CORE.replace("Div(p, eight)", "Mul(eighth, p)"),
+    "mask first": CORE.replace("Add(a, mask)", "Add(mask, a)"),
+    "no mask": CORE.replace("b = Add(a, mask) w = Softmax(b)", "w = Softmax(a)"),
+    "no scale": CORE.replace("a = Div(p, eight) b = Add(a, mask)", "b = Add(p, mask)"),
+    "scaled query": CORE.replace("p = MatMul(q, kt) a = Div(p, eight)", "s = Mul(q, eighth) a = MatMul(s, kt)"),
+    "scaled both": CORE.replace(
+        "p = MatMul(q, kt) a = Div(p, eight)", "s = Mul(q, root) u = Mul(kt, root) a = MatMul(s, u)"
+    ),
+    "explicit axis": CORE.replace("Softmax(b)", "Softmax<axis = 3>(b)"),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_attention_fuses_in_every_form(form: str) -> None:
+    text = _text(FORMS[form])
+    model = fused(text, "fuse_attention")
+    assert ops(model) == ["FusedAttention"]
+    node = model.graph.nodes[0]
+    assert (node.attr("q_layout"), node.attr("k_layout"), node.attr("out_layout")) == ("bhsd", "bhsd", "bhsd")
+    assert_same_results(text, _feed())
+
+
+def test_transposed_keys_are_taken_as_they_are() -> None:
+    text = _text(
+        CORE.replace("kt = Transpose<perm = [0, 1, 3, 2]>(k)", "").replace("kt", "k"),
+        k=f"B, {H}, {D}, T",
+        v=f"B, {H}, T, {D}",
+    )
+    model = fused(text, "fuse_attention")
+    assert ops(model) == ["FusedAttention"]
+    assert model.graph.nodes[0].attr("k_layout") == "bhds"
+    feed = _feed()
+    assert_same_results(text, feed | {"k": np.ascontiguousarray(feed["k"].transpose(0, 1, 3, 2))})
+
+
+BERT = """rq = Reshape(q, heads) tq = Transpose<perm = [0, 2, 1, 3]>(rq) rk = Reshape(k, heads) kt = Transpose<perm = [0, 2, 3, 1]>(rk)
+    rv = Reshape(v, heads) tv = Transpose<perm = [0, 2, 1, 3]>(rv) p = MatMul(tq, kt) a = Mul(p, eighth) b = Add(a, mask)
+    w = Softmax(b) c = MatMul(w, tv) t = Transpose<perm = [0, 2, 1, 3]>(c) y = Reshape(t, joined)"""
+
+
+def test_heads_are_split_and_joined_by_the_fused_node() -> None:
+    rows = {"q": f"B, S, {H * D}", "k": f"B, T, {H * D}"}
+    text = _text(BERT, **rows, y="E, F, G")
+    model = fused(text, "fuse_attention")
+    assert ops(model) == ["FusedAttention"]
+    node = model.graph.nodes[0]
+    assert {node.attr(f"{n}_layout") for n in ("q", "k", "v", "out")} == {"bshd"}
+    assert (node.attr("num_heads"), node.attr("out_rank")) == (H, 3)
+    assert_same_results(text, _rows(_feed()))
+
+
+def test_reshape_that_may_move_rows_between_batches_stays() -> None:
+    rows = {"q": f"B, S, {H * D}", "k": f"B, T, {H * D}"}
+    text = _text(BERT.replace("Reshape(q, heads)", "Reshape(q, shape)"), **rows, y="E, F, G").replace(
+        "float[B, 1, S, T] mask", "float[B, 1, S, T] mask, int64[4] shape"
+    )
+    assert "FusedAttention" not in ops(fused(text, "fuse_attention"))
+
+
+def test_grouped_heads_are_not_repeated() -> None:
+    body = f"""uk = Unsqueeze(k, two) ek = Expand(uk, grown_heads) rk = Reshape(ek, repeated)
+        uv = Unsqueeze(v, two) ev = Expand(uv, grown_heads) rv = Reshape(ev, repeated)
+        {CORE.replace("(k)", "(rk)").replace("(w, v)", "(w, rv)")}"""
+    text = _text(body, k=f"B, {H // 2}, T, {D}")
+    model = fused(text, "fuse_attention")
+    assert ops(model) == ["FusedAttention"]
+    assert (model.graph.nodes[0].attr("num_heads"), model.graph.nodes[0].attr("kv_num_heads")) == (H, H // 2)
+    assert_same_results(text, _feed(heads=H // 2))
+
+
+def test_heads_repeated_in_another_order_stay() -> None:
+    one = "one = Constant<value = int64[1] {1}>()"
+    turned = "turned = Constant<value = int64[5] {1, 2, 1, 1, 1}>()"
+    body = f"""{one} {turned} uk = Unsqueeze(k, one) ek = Expand(uk, turned) rk = Reshape(ek, repeated)
+        uv = Unsqueeze(v, one) ev = Expand(uv, turned) rv = Reshape(ev, repeated)
+        {CORE.replace("(k)", "(rk)").replace("(w, v)", "(w, rv)")}"""
+    text = _text(body, k=f"B, {H // 2}, T, {D}")
+    model = fused(text, "fuse_attention")
+    assert "Expand" in ops(model)
+    assert_same_results(text, _feed(heads=H // 2))
+
+
+def test_one_head_of_keys_serves_all() -> None:
+    text = _text(CORE, k=f"B, 1, T, {D}")
+    model = fused(text, "fuse_attention")
+    assert model.graph.nodes[0].attr("kv_num_heads") == 1
+    assert_same_results(text, _feed(heads=1))
+
+
+@pytest.mark.parametrize("mask", [(1, 1, S, T), (B, 1, 1, T), (1, H, S, T), (S, T), (T,), (1, S, T)])
+def test_masks_broadcast(mask: tuple[int, ...]) -> None:
+    text = _text(CORE, mask=", ".join(map(str, mask)))
+    assert ops(fused(text, "fuse_attention"))[-1] == "FusedAttention"
+    assert_same_results(text, _feed(mask=mask))
+
+
+def test_batches_and_rows_that_turn_out_to_differ_still_broadcast() -> None:
+    text = _text(CORE, mask="M, 1, R, T")
+    assert ops(fused(text, "fuse_attention")) == ["AlignAttention", "FusedAttention"]
+    assert_same_results(text, _feed(), _feed(batch=1, mask=(5, 1, S, T)), _feed(rows=1, mask=(B, 1, 6, T)))
+
+
+NEAR_MISSES = {
+    "other axis": CORE.replace("Softmax(b)", "Softmax<axis = 2>(b)"),
+    "scale after the mask": CORE.replace("a = Div(p, eight) b = Add(a, mask)", "a = Add(p, mask) b = Div(a, eight)"),
+    "two masks": CORE.replace("w = Softmax(b)", "b2 = Add(b, mask) w = Softmax(b2)"),
+    "vector scale": CORE.replace("Div(p, eight)", "Div(p, vector)"),
+    "inverse scale": CORE.replace("Div(p, eight)", "Div(eight, p)"),
+    "weights on the right": CORE.replace(
+        "y = MatMul(w, v)", "vt = Transpose<perm = [0, 1, 3, 2]>(v) y = MatMul(vt, wt)"
+    ).replace("w = Softmax(b)", "w = Softmax(b) wt = Transpose<perm = [0, 1, 3, 2]>(w)"),
+    "nothing after": CORE.replace("w = Softmax(b) y = MatMul(w, v)", "y = Softmax(b)"),
+}
+
+
+@pytest.mark.parametrize("form", NEAR_MISSES)
+def test_near_misses_do_not_fuse(form: str) -> None:
+    text = _text(NEAR_MISSES[form])
+    assert "FusedAttention" not in ops(fused(text, "fuse_attention"))
+    assert_same_results(text, _feed())
+
+
+@pytest.mark.parametrize("name", ["p", "a", "b", "w"])
+def test_intermediate_that_is_an_output_does_not_fuse(name: str) -> None:
+    text = _text(CORE, f", float[P, Q, R, U] {name}")
+    assert "FusedAttention" not in ops(fused(text, "fuse_attention"))
+    assert_same_results(text, _feed())
+
+
+def test_more_heads_in_the_mask_than_in_the_scores_do_not_fuse() -> None:
+    text = _text(CORE, q=f"B, 1, S, {D}", k=f"B, 1, T, {D}", mask=f"B, {H}, S, T")
+    assert "FusedAttention" not in ops(fused(text, "fuse_attention"))
+    unknown = _text(CORE, mask="B, M, S, T")
+    assert "FusedAttention" not in ops(fused(unknown, "fuse_attention"))
