@@ -7,9 +7,12 @@
 
 namespace ort_cpu {
 
-/// `bytes` of memory of its own, aligned to 64 bytes, or to huge pages when it is several of them. Release with `std::free`.
-/// Throws std::bad_alloc.
+/// `bytes` of memory aligned to 64 bytes. A large block has pages of its own, huge ones where they fit, which `free_aligned`
+/// (with the same number of bytes) gives back to the system. Throws std::bad_alloc.
 void* allocate_aligned(size_t bytes);
+void free_aligned(void* memory, size_t bytes);
+/// Gives back what the C library keeps of small blocks that were freed.
+void trim_small_blocks();
 
 /// Memory for packed weights: many arrays together in slabs of huge pages, aligned to 64 bytes. Throws std::bad_alloc.
 void* allocate_weights(size_t bytes);

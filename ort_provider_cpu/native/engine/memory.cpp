@@ -69,23 +69,21 @@ void MemoryPool::release(void* data, size_t capacity) {
       return;
     }
   }
-  std::free(data);
+  free_aligned(data, capacity);
 }
 
 size_t MemoryPool::trim() {
-  std::vector<void*> blocks;
+  Blocks blocks;
   size_t bytes = 0;
   {
     std::lock_guard lock(mutex_);
-    for (auto& list : free_) {
-      blocks.insert(blocks.end(), list.begin(), list.end());
-      list.clear();
-    }
+    blocks.swap(free_);
     bytes = stats_.cached_bytes;
     stats_.cached_bytes = 0;
     stats_.peak_bytes = stats_.in_use_bytes;
   }
-  for (void* block : blocks) std::free(block);
+  free_all(blocks);
+  trim_small_blocks();
   return bytes;
 }
 
@@ -97,8 +95,12 @@ MemoryStats MemoryPool::stats() const {
 }
 
 MemoryPool::~MemoryPool() {
-  for (auto& list : free_)
-    for (void* block : list) std::free(block);
+  free_all(free_);
+}
+
+void MemoryPool::free_all(const Blocks& blocks) {
+  for (int size_class = 0; size_class < kClasses; ++size_class)
+    for (void* block : blocks[static_cast<size_t>(size_class)]) free_aligned(block, capacity_of(size_class));
 }
 
 Buffer::Block::~Block() { pool->release(data, capacity); }

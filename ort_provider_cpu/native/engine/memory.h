@@ -64,12 +64,14 @@ class MemoryPool : public std::enable_shared_from_this<MemoryPool> {
   static constexpr int kClasses = 64 * 8;
   static int class_of(size_t bytes);
   static size_t capacity_of(int size_class);
+  using Blocks = std::array<std::vector<void*>, kClasses>;
+  static void free_all(const Blocks& blocks);
   void release(void* data, size_t capacity);
 
   const bool recycle_;
   const size_t limit_;
   mutable std::mutex mutex_;
-  std::array<std::vector<void*>, kClasses> free_;
+  Blocks free_;
   MemoryStats stats_;
 };
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
-#include <memory>
 #include <thread>
 #include <vector>
 
@@ -53,14 +52,14 @@ double probe_fma_gflops(double seconds, int threads) {
 double probe_read_bandwidth(size_t size_bytes, int threads) {
   check(threads);
   require(size_bytes >= 4096 && size_bytes <= (size_t{1} << 34), "expected 4 KiB to 16 GiB, got ", size_bytes, " bytes");
-  const std::unique_ptr<float, decltype(&std::free)> data(static_cast<float*>(allocate_aligned(size_bytes)), &std::free);
-  std::memset(data.get(), 0, size_bytes);
-  const auto n = static_cast<int64_t>(size_bytes / sizeof(float));
+  AlignedArray<float> data(size_bytes / sizeof(float));
+  std::memset(data.data(), 0, data.size() * sizeof(float));
+  const auto n = static_cast<int64_t>(data.size());
   double best = 1e30;
   for (int pass = 0; pass < kPasses; ++pass) {
     best = std::min(best, timed(threads, [&](int thread) {
       const int64_t first = n * thread / threads, last = n * (thread + 1) / threads;
-      volatile float sink = simd::probe_table().read(data.get() + first, last - first);
+      volatile float sink = simd::probe_table().read(data.data() + first, last - first);
       (void)sink;
     }));
   }

@@ -26,6 +26,8 @@ class Pool : public Kernel {
     if (y.size() == 0) return plan;
     plan.planes = x[0] * x[1];
     std::tie(plan.interior_first, plan.interior_last) = plan.axes[2].interior();
+    if (std::all_of(plan.axes.begin(), plan.axes.end(), [](const PoolAxis& axis) { return axis.has_plain_padding(); }))
+      plan.padded_row = plan.axes[2].padded();
     const double taps = static_cast<double>(std::min(plan.axes[0].kernel, plan.axes[0].size)) *
                             std::min(plan.axes[1].kernel, plan.axes[1].size) +
                         std::min(plan.axes[2].kernel, plan.axes[2].size);

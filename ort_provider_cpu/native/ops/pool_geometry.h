@@ -31,6 +31,14 @@ struct PoolAxis {
   }
   /// The number of taps of window `o` inside the input and its padding, at least 1.
   int64_t count_with_padding(int64_t o) const { return std::max<int64_t>(1, taps_below(size + end, start(o))); }
+  /// Whether every window has taps inside and padding only adds places, few of them.
+  bool has_plain_padding() const {
+    constexpr int64_t kFew = 256;
+    return begin >= 0 && end >= 0 && dilation <= size && begin <= kFew && padded() <= begin + size + kFew && taps(0).count() > 0 &&
+           taps(out - 1).count() > 0;
+  }
+  /// The places that all windows fit into, and the input with the padding before it.
+  int64_t padded() const { return std::max(begin + size, (out - 1) * stride + (kernel - 1) * dilation + 1); }
   /// The windows [first, last) that are inside the input with all taps.
   std::pair<int64_t, int64_t> interior() const {
     const int64_t first = begin > 0 ? std::min(out, ceil_divide(begin, stride)) : 0;

@@ -23,6 +23,7 @@ struct MaxOfWindow {
   }
   A element(A x) const { return x; }
   A combine(A a, A b) const { return a > b || a != a ? a : b; }
+  static constexpr auto windows = [] { return simd::pool_table().max_windows; };
   static constexpr auto rows = [] { return simd::pool_table().max_rows; };
   static constexpr auto slide = [] { return simd::pool_table().max_slide; };
 };
@@ -34,6 +35,7 @@ struct SumOfWindow {
   A empty() const { return 0; }
   A element(A x) const { return x; }
   A combine(A a, A b) const { return a + b; }
+  static constexpr auto windows = [] { return simd::pool_table().sum_windows; };
   static constexpr auto rows = [] { return simd::pool_table().sum_rows; };
   static constexpr auto slide = [] { return simd::pool_table().sum_slide; };
 };
@@ -61,11 +63,14 @@ struct PoolPlan {
   std::vector<float> counts;
   std::vector<double> wide_counts;
 
+  /// Places of a row with its padding, where that is small enough to be laid out; 0: edges are treated one by one.
+  int64_t padded_row = 0;
+
   int64_t rows() const { return planes * axes[0].out * axes[1].out; }
   int64_t row_in() const { return axes[2].size * block; }
   int64_t row_out() const { return axes[2].out * block; }
   /// Accumulators that a chunk needs: an input row and an output row, padded to whole cache lines.
-  int64_t accumulators() const { return ((row_in() + row_out() + 15) / 16) * 16; }
+  int64_t accumulators() const { return ((std::max(row_in(), padded_row * block) + row_out() + 15) / 16) * 16; }
 };
 
 /// One output row of accumulators, `line` being the input reduced to one row.
@@ -125,11 +130,33 @@ const A* reduce_rows(const Window& window, const PoolPlan& plan, const T* base, 
   return line;
 }
 
+/// As `pool_rows`, of float32 through padded lines.
+template <class Window, class Finish>
+void pool_padded_rows(const Window& window, const PoolPlan& plan, const float* x, float* y, float* line, int64_t first,
+                      int64_t last, const Finish& finish) {
+  const auto& [depth, height, width] = plan.axes;
+  const int64_t n = plan.row_in(), n_out = plan.row_out();
+  std::fill_n(line, plan.padded_row * plan.block, window.empty());
+  for (int64_t row = first; row < last;) {
+    const int64_t oh = row % height.out, od = row / height.out % depth.out, plane = row / height.out / depth.out;
+    const int64_t stop = std::min(height.out, oh + last - row);
+    const auto d = depth.taps(od);
+    const float* in = x + (plane * depth.size + depth.start(od) + d.first * depth.dilation) * height.size * n;
+    Window::windows()({y + row * n_out, in, line, oh, stop, d.count(), depth.dilation * height.size * n, height.size,
+                       height.kernel, height.stride, height.dilation, height.begin, width.size, width.begin, width.out,
+                       width.kernel, width.stride, width.dilation, plan.block});
+    for (int64_t o = oh; o < stop; ++o) finish(y + (row + o - oh) * n_out, od, o);
+    row += stop - oh;
+  }
+}
+
 /// Output rows [first, last); `finish(accumulators, od, oh)` turns each row of accumulators into results in place.
 template <class T, class Window, class Finish>
 void pool_rows(const Window& window, const PoolPlan& plan, const T* x, T* y, typename Window::Accumulator* scratch,
                int64_t first, int64_t last, const Finish& finish) {
   using A = typename Window::Accumulator;
+  if constexpr (std::is_same_v<T, float> && Window::kKeepsElements)
+    if (plan.padded_row > 0) return pool_padded_rows(window, plan, x, y, scratch, first, last, finish);
   const PoolAxis &depth = plan.axes[0], &height = plan.axes[1];
   const int64_t n = plan.row_in(), n_out = plan.row_out();
   for (int64_t row = first; row < last; ++row) {

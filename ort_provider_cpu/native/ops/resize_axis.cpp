@@ -73,6 +73,7 @@ void ResizeAxis::tabulate(const ResizeRule& rule) {
   }
   if (rule.mode != ResizeMode::nearest) return weigh(rule, places);
   index.resize(places.size());
+  doubles = out == 2 * size && outside.empty();
   for (int64_t o = 0; o < out; ++o) {
     const float x = places[o];
     const float rounded = rule.nearest == "floor"               ? std::floor(x)
@@ -80,6 +81,7 @@ void ResizeAxis::tabulate(const ResizeRule& rule) {
                           : rule.nearest == "round_prefer_ceil" ? std::floor(x + 0.5f)
                                                                 : std::ceil(x - 0.5f);
     index[o] = static_cast<int32_t>(std::clamp<int64_t>(to_integer(rounded), 0, size - 1));
+    doubles = doubles && index[o] == o / 2;
   }
 }
 

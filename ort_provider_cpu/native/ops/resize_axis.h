@@ -35,6 +35,9 @@ struct ResizeAxis {
   /// By output: whether it takes the extrapolation value; empty: none does.
   std::vector<uint8_t> outside;
 
+  /// Nearest: whether each input is repeated once.
+  bool doubles = false;
+
   bool is_identity() const { return out == size && scale == 1 && start == 0 && end == 1; }
   /// Fills the tables; both sizes are positive.
   void tabulate(const ResizeRule& rule);

@@ -5,6 +5,8 @@
 
 namespace {
 
+using ort_cpu::simd::PoolRows;
+
 struct Largest {
   static ORT_CPU_INLINE Vec combine(Vec a, Vec b) {
     const Vec larger = max(a, b);
@@ -142,6 +144,21 @@ void slide(float* out, const float* in, int64_t block, int64_t taps, int64_t dil
   for (int64_t i = 0; i < n; ++i) out[i] = slide_one<Op>(in + i * stride, taps, dilation);
 }
 
+template <class Op>
+void windows(const PoolRows& w) {
+  const int64_t n = w.width * w.block;
+  for (int64_t o = w.first; o < w.last; ++o) {
+    const int64_t start = o * w.stride - w.begin;
+    const int64_t skipped = start >= 0 ? 0 : (-start + w.dilation - 1) / w.dilation;
+    const int64_t end = (w.size - start + w.dilation - 1) / w.dilation;
+    const int64_t taps = (end < w.kernel ? end : w.kernel) - skipped;
+    const float* base = w.in + (start + skipped * w.dilation) * n;
+    reduce_rows<Op>(w.line + w.begin_width * w.block, base, w.depth_taps, w.depth_step, taps, w.dilation * n, n);
+    slide<Op>(w.out + (o - w.first) * w.out_width * w.block, w.line, w.block, w.kernel_width, w.dilation_width,
+              w.stride_width, w.out_width);
+  }
+}
+
 void divide(float* out, const float* counts, float factor, int64_t block, int64_t n) {
   if (block == 16) {
     for (int64_t i = 0; i < n; ++i) {
@@ -173,5 +190,6 @@ void sum_blocks(float* out, const float* in, int64_t n) {
 
 }  // namespace
 
-ORT_CPU_EXPORT(PoolTable, pool_table) = {reduce_rows<Largest>, reduce_rows<Sum>, slide<Largest>,      slide<Sum>, divide,
-                                         reduce_all<Largest>,  reduce_all<Sum>,  sum_blocks};
+ORT_CPU_EXPORT(PoolTable, pool_table) = {windows<Largest>, windows<Sum>, reduce_rows<Largest>, reduce_rows<Sum>,
+                                         slide<Largest>,   slide<Sum>,   divide,               reduce_all<Largest>,
+                                         reduce_all<Sum>,  sum_blocks};

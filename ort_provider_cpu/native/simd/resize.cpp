@@ -38,8 +38,8 @@ int64_t weigh_pairs(float* out, const float* in, int64_t first, int64_t last, co
   for (; o + 16 <= last; o += 16) {
     const __m512i i0 = _mm512_loadu_si512(index + o * 2), i1 = _mm512_loadu_si512(index + o * 2 + 16);
     const __m512 w0 = _mm512_loadu_ps(weights + o * 2), w1 = _mm512_loadu_ps(weights + o * 2 + 16);
-    const __m512 a = _mm512_i32gather_ps(_mm512_permutex2var_epi32(i0, even, i1), in, 4);
-    const __m512 b = _mm512_i32gather_ps(_mm512_permutex2var_epi32(i0, odd, i1), in, 4);
+    const __m512 a = _mm512_mask_i32gather_ps(_mm512_setzero_ps(), 0xffff, _mm512_permutex2var_epi32(i0, even, i1), in, 4);
+    const __m512 b = _mm512_mask_i32gather_ps(_mm512_setzero_ps(), 0xffff, _mm512_permutex2var_epi32(i0, odd, i1), in, 4);
     _mm512_storeu_ps(out + o, _mm512_fmadd_ps(b, _mm512_permutex2var_ps(w0, odd, w1),
                                               _mm512_mul_ps(a, _mm512_permutex2var_ps(w0, even, w1))));
   }
@@ -53,6 +53,13 @@ void weighted(float* out, const float* in, int64_t first, int64_t last, int64_t 
               const int32_t* index, const float* weights) {
   if (inner == 1) {
     int64_t o = taps == 2 ? weigh_pairs(out, in, first, last, index, weights) : first;
+    if (taps == 4) {
+      for (; o < last; ++o) {
+        const int32_t* i = index + o * 4;
+        const float* w = weights + o * 4;
+        out[o] = (in[i[0]] * w[0] + in[i[1]] * w[1]) + (in[i[2]] * w[2] + in[i[3]] * w[3]);
+      }
+    }
     for (; o < last; ++o) {
       float acc = 0;
       for (int64_t t = o * taps; t < (o + 1) * taps; ++t) acc += in[index[t]] * weights[t];

@@ -25,7 +25,7 @@ def infer_directly(model: Model) -> dict[Value, ValueType] | None:
     Models that are not at the newest opset, and those with functions or subgraphs, are left to ONNX.
     """
     opsets = model.opset_imports
-    if model.functions or any(opsets.get(domain, version) != version for domain, version in _OPSETS.items()):
+    if model.functions or opsets.get("") != TABLE_VERSIONS[""]:
         return None
     found: dict[Value, ValueType] = {}
     try:
@@ -41,9 +41,6 @@ def infer_directly(model: Model) -> dict[Value, ValueType] | None:
     return found
 
 
-_OPSETS = {"": TABLE_VERSIONS[""]}
-
-
 def _output_types(node: Node, opsets: Mapping[str, int], found: Mapping[Value, ValueType]) -> list[ValueType]:
     key = (node.domain, node.op_type)
     if node.op_type == "Constant" and not node.domain:
@@ -51,33 +48,22 @@ def _output_types(node: Node, opsets: Mapping[str, int], found: Mapping[Value, V
         if weight is None or isinstance(weight, SparseWeight):
             raise UndecidedError
         return [constant_type(weight)]
-    rule = DIRECT_RULES.get(key)
-    replacement = REPLACEMENTS.get(key)
-    if (rule is None and replacement is None) or any(a.ref for a in node.attributes.values()):
-        raise UndecidedError
     signature = operator_signature(node.op_type, node.domain, opsets.get(node.domain, 1))
-    if signature is None or signature.deprecated:
+    if signature is None or signature.deprecated or any(a.ref for a in node.attributes.values()):
         raise UndecidedError
     types = [None if value is None else _known(value, found) for value in node.inputs]
     elements = _bind(signature, types)
-    if rule is None:
-        assert replacement is not None
-        given = list(replacement(node, types))
-        tensors = [t for t in given if isinstance(t, TensorType)]
-        if len(tensors) < len(node.outputs):
-            raise UndecidedError
-        return list(tensors[: len(node.outputs)])
-    shapes = rule.shapes(node, types)
-    if len(shapes) < len(node.outputs):
+    replacement = REPLACEMENTS.get(key)
+    if replacement is not None:
+        given = [type_ for type_ in replacement(node, types) if type_ is not None]
+    elif (rule := DIRECT_RULES.get(key)) is not None:
+        element = rule.element(node) if rule.element is not None else _element(signature, elements)
+        given = [TensorType(element, shape) for shape in rule.shapes(node, types)]
+    else:
         raise UndecidedError
-    if rule.element is not None:
-        element = rule.element(node)
-        return [TensorType(element, shape) for shape, _ in zip(shapes, node.outputs, strict=False)]
-    parameters = signature.outputs
-    return [
-        TensorType(_element(parameters[min(i, len(parameters) - 1)], signature, elements), shapes[i])
-        for i in range(len(node.outputs))
-    ]
+    if len(given) < len(node.outputs):
+        raise UndecidedError
+    return given[: len(node.outputs)]
 
 
 def _known(value: Value, found: Mapping[Value, ValueType]) -> TensorType:
@@ -103,7 +89,8 @@ def _bind(signature: OperatorSignature, types: Sequence[TensorType | None]) -> d
     return bound
 
 
-def _element(parameter: Parameter, signature: OperatorSignature, bound: Mapping[str, str]) -> ElementType:
+def _element(signature: OperatorSignature, bound: Mapping[str, str]) -> ElementType:
+    parameter = signature.outputs[0]
     letter = bound.get(parameter.type)
     if letter is None:
         allowed = _allowed(parameter, signature)

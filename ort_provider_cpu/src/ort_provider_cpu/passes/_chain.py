@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ort_core.ir.graph import Node, Value
@@ -97,20 +98,18 @@ def compile_chain(nodes: Sequence[tuple[Node, Instruction]]) -> Program:
     result = Program()
     computed = {node.outputs[0] for node, _ in nodes}
     sources = {v: None for _, step in nodes for v in step.values if v not in computed}
-    rank = max((rank_of(v) or 0 for v in sources), default=0)
-    numbers = {v: number for v in sources if (number := scalar(v, rank)) is not None}
-    if len(numbers) == len(sources):
-        numbers = {}
+    numbers = _numbers(sources)
     result.inputs = [v for v in sources if v not in numbers]
     ids: dict[Value | None, int] = {v: i for i, v in enumerate(result.inputs)}
-    constants: dict[float | tuple[Value, ...], int] = {}
+    constants: dict[tuple[float, float], int] = {}
     first = len(result.inputs)
 
     def constant(number: float) -> int:
-        if number not in constants:
-            constants[number] = first + len(result.constants)
+        key = (number, math.copysign(1.0, number))
+        if key not in constants:
+            constants[key] = first + len(result.constants)
             result.constants.append(number)
-        return constants[number]
+        return constants[key]
 
     for value, number in numbers.items():
         ids[value] = constant(number)
@@ -129,3 +128,10 @@ def compile_chain(nodes: Sequence[tuple[Node, Instruction]]) -> Program:
                 left, count = count, count + 1
         ids[node.outputs[0]] = count - 1
     return result
+
+
+def _numbers(sources: Iterable[Value]) -> dict[Value, float]:
+    """Which of the inputs are single numbers that do not add dimensions to the result of the others."""
+    found = {v: number for v in sources if (number := scalar(v, rank_of(v))) is not None}
+    rank = max((rank_of(v) or 0 for v in sources if v not in found), default=-1)
+    return {v: number for v, number in found.items() if (rank_of(v) or 0) <= rank}

@@ -44,15 +44,14 @@ def _grow(root: Node, steps: dict[Node, Instruction], positions: dict[Node, int]
     """The nodes that only `root` needs and that compute as many elements as it does."""
     cluster = {root}
     sources = _sources(steps[root])
-    pending = [(-positions[p], p.outputs[0]) for p in _producers(root, steps, taken)]
-    heapq.heapify(pending)
-    seen: set[Node] = set()
-    while pending and len(cluster) < _MAX_NODES:
-        _, value = heapq.heappop(pending)
-        node = None if value is None else value.producer
-        if node is None or value is None or node in seen:
-            continue
-        seen.add(node)
+    pending = dict.fromkeys(_producers(root, steps, taken))
+    queue = [(-positions[p], i) for i, p in enumerate(pending)]
+    order = list(pending)
+    heapq.heapify(queue)
+    while queue and len(cluster) < _MAX_NODES:
+        node = order[heapq.heappop(queue)[1]]
+        value = node.outputs[0]
+        assert value is not None
         uses = value.uses
         if len(uses) > _MAX_USES or any(use.user not in cluster for use in uses) or not _as_large(value, root.outputs[0]):
             continue
@@ -62,7 +61,10 @@ def _grow(root: Node, steps: dict[Node, Instruction], positions: dict[Node, int]
         cluster.add(node)
         sources = grown
         for producer in _producers(node, steps, taken):
-            heapq.heappush(pending, (-positions[producer], producer.outputs[0]))
+            if producer not in pending:
+                pending[producer] = None
+                heapq.heappush(queue, (-positions[producer], len(order)))
+                order.append(producer)
     return cluster
 
 
