@@ -153,7 +153,7 @@ def test_range_rejects(values):
         run_node("Range", *(np.array(v) for v in values))
 
 
-@pytest.mark.parametrize("dtype", FIXED_SIZE, ids=str)
+@pytest.mark.parametrize("dtype", [t for t in FIXED_SIZE if t.kind != "c"], ids=str)
 def test_constant_of_shape(dtype):
     value = onnx.numpy_helper.from_array(numbers((1,), dtype, seed=4))
     for shape in ((2, 3), (), (0, 4), (300,)):

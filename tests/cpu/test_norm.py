@@ -116,7 +116,7 @@ def skip_normalization(arrays, wants_sum, **attributes):
     outputs = program.add_node(
         "ort.cpu", "SkipLayerNormalization", "node", attributes, inputs, [(element, None)] * (1 + wants_sum)
     )
-    program.finish(outputs)
+    program.finish(outputs, [(element, None)] * len(outputs))
     names = [f"x{i}" for i in range(len(present))]
     runner = program.runner(
         [(name, a.dtype, a.shape) for name, a in zip(names, present, strict=True)],

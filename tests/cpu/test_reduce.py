@@ -11,11 +11,11 @@ FLOATS = [np.dtype(t) for t in (np.float32, np.float64, np.float16, ml_dtypes.bf
 INTEGERS = [np.dtype(t) for t in (np.int32, np.int64, np.uint32, np.uint64)]
 TOLERANCE = {4: 4e-6, 8: 1e-13}
 OPERATORS = {
-    "ReduceSum": lambda x, **kw: np.sum(x, **kw),
-    "ReduceMean": lambda x, **kw: np.mean(x, **kw),
-    "ReduceMax": lambda x, **kw: np.max(x, **kw),
-    "ReduceMin": lambda x, **kw: np.min(x, **kw),
-    "ReduceProd": lambda x, **kw: np.prod(x, **kw),
+    "ReduceSum": np.sum,
+    "ReduceMean": np.mean,
+    "ReduceMax": np.max,
+    "ReduceMin": np.min,
+    "ReduceProd": np.prod,
     "ReduceL1": lambda x, **kw: np.sum(np.abs(x), **kw),
     "ReduceL2": lambda x, **kw: np.sqrt(np.sum(x * x, **kw)),
     "ReduceLogSum": lambda x, **kw: np.log(np.sum(x, **kw)),
@@ -78,7 +78,7 @@ def test_integers(op, dtype):
                               axis=axes or None, keepdims=True)  # fmt: skip
         if op in {"ReduceProd", "ReduceSumSquare"}:
             modulus = 1 << 8 * dtype.itemsize
-            expected = np.vectorize(lambda v: int(v) % modulus, otypes=[f"u{dtype.itemsize}"])(exact).view(dtype)
+            expected = (np.asarray(exact) % modulus).astype(f"u{dtype.itemsize}").view(dtype)
         else:
             expected = np.asarray(exact).astype(dtype)
         assert_same(actual, expected)

@@ -15,19 +15,18 @@ from ort_core.ir.graph import Model, Value
 from ort_core.ir.passes import Level
 from ort_core.ir.rewrite import check_invariants, release_weights
 from ort_core.load.limit_checks import constant_bytes
-from ort_core.memory.registry import allocator_for, runtime_for
 from ort_core.partition.assign import assign
 from ort_core.partition.claims import Assignment
 from ort_core.partition.compile import CompiledGraph, CompileFailed, CompileSettings, ControlFlow, compile_graph
-from ort_core.prepare import ModelInterface, PreparedModel, dump
+from ort_core.prepare import ModelInterface, PreparedModel, dump, is_dumped
 from ort_core.progress import Progress
 from ort_core.providers.spec import Partition, Provider, SessionEnv
-from ort_core.run.memory_meter import MemoryBudget
-from ort_core.run.runnable import Runnable
+from ort_core.run.deferred import DeferredRunnable
 from ort_core.values import RuntimeValue
 
 if TYPE_CHECKING:
     from ort_core.options import SessionOptions
+    from ort_core.run.runnable import Runnable
 
 USE_ENV_ALLOCATORS = "session.use_env_allocators"
 """Configuration entry: `1` takes device memory from the allocators that were registered for the process."""
@@ -42,7 +41,7 @@ class BuiltModel:
         assignment: who runs what, for explanations.
     """
 
-    runnable: Runnable
+    runnable: DeferredRunnable
     compiled: CompiledGraph
     interface: ModelInterface
     defaults: dict[str, RuntimeValue]
@@ -72,11 +71,22 @@ def build(
     model = prepared.model
     context = Context(env, progress)
     compiled, assignment = _assign_and_compile(prepared, list(providers), fallback, context, options, on_failure)
-    allocator = allocator_for if env.config.get(USE_ENV_ALLOCATORS) == "1" else runtime_for
+    from_environment = env.config.get(USE_ENV_ALLOCATORS) == "1"
     limit = options.limits.memory_bytes
-    budget = None if limit is None else MemoryBudget(limit, constant_bytes(model))
-    runnable = Runnable(compiled, _plan_constants(compiled, context), allocator, budget)
-    dump("plan", runnable.default_plan)
+    resident_bytes = 0 if limit is None else constant_bytes(model)
+    constant = _plan_constants(compiled, context)
+
+    def make() -> Runnable:
+        from ort_core.memory.registry import allocator_for, runtime_for
+        from ort_core.run.memory_meter import MemoryBudget
+        from ort_core.run.runnable import Runnable
+
+        budget = None if limit is None else MemoryBudget(limit, resident_bytes)
+        return Runnable(compiled, constant, allocator_for if from_environment else runtime_for, budget)
+
+    runnable = DeferredRunnable(compiled, make)
+    if is_dumped("plan"):
+        dump("plan", runnable.default_plan)
     defaults = {v.name: context.constant(v) for v in model.graph.inputs if v.const is not None}
     for graph in model.graphs():
         release_weights(graph)

@@ -19,7 +19,6 @@ from ort_core.ir.types import (
     ValueType,
     describe,
 )
-from ort_core.memory.transfer import to_host
 from ort_core.values import DeviceTensor, RuntimeValue, SparseValue, fits, type_of
 
 
@@ -70,6 +69,8 @@ def to_runtime_value(obj: Any, declared: ValueType | None, name: str) -> Runtime
 def to_python(value: RuntimeValue) -> Any:
     """A run-time value as `run` returns it: arrays, lists, dicts, `SparseTensor`, None; device tensors are copied."""
     if isinstance(value, DeviceTensor):
+        from ort_core.memory.transfer import to_host
+
         return to_host(value)
     if isinstance(value, SparseValue):
         from ort_core.sparse import SparseTensor

@@ -15,14 +15,14 @@ from ort_core.options import RunOptions, SessionOptions
 from ort_core.providers import registry
 from ort_core.providers.names import REFERENCE
 from ort_core.providers.selection import Selection, close_quietly, create_providers, resolve_providers
-from ort_core.run.runnable import ResultRequest, RunSettings
+from ort_core.run.requests import ResultRequest, RunSettings
 
 if TYPE_CHECKING:
     from ort_core.build import BuiltModel
     from ort_core.ir.graph import Model
     from ort_core.providers.spec import Provider, SessionEnv
+    from ort_core.run.deferred import DeferredRunnable
     from ort_core.run.profiler import Profiler
-    from ort_core.run.runnable import Runnable
     from ort_core.values import RuntimeValue
 
 Requests: TypeAlias = tuple[ResultRequest, ...]
@@ -244,7 +244,7 @@ def run_settings(run_options: RunOptions | None, profiler: Profiler | None, bind
     return RunSettings(options.cancel_flag, options.config, profiler, binding_id)
 
 
-def _release(runnable: Runnable, opened: Sequence[Provider], running: Sequence[None]) -> None:
+def _release(runnable: DeferredRunnable, opened: Sequence[Provider], running: Sequence[None]) -> None:
     if running:
         # The interpreter is exiting under a run in another thread.
         return

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 from typing import Any
 
@@ -92,6 +91,8 @@ def sha256_of(path: str) -> str:
         NoSuchFile: it does not exist.
         Fail: it cannot be read.
     """
+    import hashlib
+
     digest = hashlib.sha256()
     try:
         with open(path, "rb") as file:

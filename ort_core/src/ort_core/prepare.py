@@ -82,9 +82,7 @@ def prepare(
         expose: may add outputs to the model as it was loaded.
     """
     from ort_core.infer.dimensions import override_dimensions
-    from ort_core.load.declared_opset import older_declaration
     from ort_core.load.opset import normalize_opset
-    from ort_core.load.save import save_model
     from ort_core.optimize.pipeline import optimize
     from ort_core.providers import hooks
 
@@ -103,6 +101,9 @@ def prepare(
     progress.begin("optimize")
     optimize(model, level, passes, extra=hooks.graph_passes(level), disabled=disabled_passes)
     if options.optimized_model_filepath:
+        from ort_core.load.declared_opset import older_declaration
+        from ort_core.load.save import save_model
+
         with older_declaration(model, declared_ir):
             save_model(model, options.optimized_model_filepath)
     dump("optimize", model.graph)
@@ -140,9 +141,14 @@ def load(source: Any, options: SessionOptions, progress: Progress = UNWATCHED) -
     return model
 
 
+def is_dumped(stage: str) -> bool:
+    """Whether `ORT_CORE_DUMP` names a stage."""
+    return stage in os.environ.get("ORT_CORE_DUMP", "").split(",")
+
+
 def dump(stage: str, what: Any) -> None:
     """Logs the text of a stage if `ORT_CORE_DUMP` names it."""
-    if stage in os.environ.get("ORT_CORE_DUMP", "").split(","):
+    if is_dumped(stage):
         logger.warning("%s:\n%s", stage, what.dump())
 
 

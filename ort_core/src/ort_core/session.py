@@ -10,20 +10,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from ort_core.capture import CaptureModel, checked_names
-from ort_core.convert import to_python
 from ort_core.errors import EPFail, Fail, InvalidArgument
-from ort_core.io_binding import IOBinding, OutputRequest
 from ort_core.live import Creation, LiveModel, Requests, open_model, run_settings, warn_of_fallback
 from ort_core.log import session_logger
 from ort_core.model_source import ModelSource, check_digest
 from ort_core.options import RunOptions, SessionOptions
-from ort_core.ort_value import OrtValue
 from ort_core.providers import hooks
 from ort_core.providers.names import REFERENCE
-from ort_core.run.profiler import Profiler
-from ort_core.run.runnable import DEFAULT_SETTINGS, ResultRequest, RunSettings
-from ort_core.session_async import Callback, run_awaited, run_in_thread
+from ort_core.run.requests import DEFAULT_SETTINGS, ResultRequest, RunSettings
 from ort_core.session_info import SessionInfo
 from ort_core.session_native import NativeMethods
 from ort_core.settings import as_flag
@@ -31,8 +25,13 @@ from ort_core.settings import as_flag
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from ort_core.capture import CaptureModel
+    from ort_core.io_binding import IOBinding, OutputRequest
     from ort_core.ir.graph import Model
     from ort_core.ir.types import ValueType
+    from ort_core.ort_value import OrtValue
+    from ort_core.run.profiler import Profiler
+    from ort_core.session_async import Callback
     from ort_core.values import RuntimeValue
 
 
@@ -85,6 +84,8 @@ class InferenceSession(SessionInfo, NativeMethods):
         self._profiler: Profiler | None = None
         self._profiling_start_ns = 0
         if self._options.enable_profiling:
+            from ort_core.run.profiler import Profiler
+
             self._profiler = Profiler(self._options.profile_file_prefix)
             self._profiling_start_ns = self._profiler.start_ns
         if not providers and self._options.has_providers():
@@ -110,7 +111,7 @@ class InferenceSession(SessionInfo, NativeMethods):
         self._selection = model.selection
         self._active = [p.name for p in model.providers]
         warn_of_fallback(model, self._logger)
-        self._captures = CaptureModel()
+        self._captures: CaptureModel | None = None
         self._model = model
         self._bind_run(model)
 
@@ -161,6 +162,8 @@ class InferenceSession(SessionInfo, NativeMethods):
             Fail: the run was terminated, or the session is closed.
         """
         if capture is not None:
+            from ort_core.capture import checked_names
+
             return self._run_captured(output_names, input_feed, run_options, checked_names(capture))
         model = self._live()
         if model.whole is not None and run_options is None and self._profiler is None and not hooks.run_observers():
@@ -169,7 +172,7 @@ class InferenceSession(SessionInfo, NativeMethods):
                 return answer
         requests = None if output_names is None else model.requests_for(output_names)
         results = self._guarded(model, model.feeds.collect(input_feed), requests, run_options)
-        return [v if v.__class__ is np.ndarray else to_python(v) for v in results]
+        return to_python_values(results)
 
     def _run_captured(
         self,
@@ -181,12 +184,16 @@ class InferenceSession(SessionInfo, NativeMethods):
         with self._lock:
             plain = self._live()
             requested = None if output_names is None else plain.requests_for(output_names)
+            if self._captures is None:
+                from ort_core.capture import CaptureModel
+
+                self._captures = CaptureModel()
             model, captured = self._captures.model(capture, self._open_for_capture)
         outputs = tuple(plain.requests.values()) if requested is None else requested
         requests = (*outputs, *map(model.request, captured))
         settings = run_settings(run_options, self._profiler, None)
         results = model.run(model.feeds.collect(input_feed), requests, settings)
-        values = [to_python(v) for v in results]
+        values = to_python_values(results)
         return values[: len(outputs)], dict(zip(captured, values[len(outputs) :], strict=True))
 
     def run_with_ort_values(
@@ -196,6 +203,8 @@ class InferenceSession(SessionInfo, NativeMethods):
         run_options: RunOptions | None = None,
     ) -> list[OrtValue]:
         """As `run`, from and to `OrtValue`s; results stay where they were computed."""
+        from ort_core.ort_value import OrtValue
+
         model = self._live()
         names = None if output_names is None else model.requests_for(output_names)
 
@@ -215,6 +224,8 @@ class InferenceSession(SessionInfo, NativeMethods):
         Raises:
             InvalidArgument: the binding is of another session, or binds no output.
         """
+        from ort_core.io_binding import IOBinding
+
         if not isinstance(iobinding, IOBinding):
             raise TypeError(f"run_with_iobinding takes an IOBinding, got {type(iobinding).__name__}")
         self._live()
@@ -242,6 +253,8 @@ class InferenceSession(SessionInfo, NativeMethods):
         """
         if callback is not None and not callable(callback):
             raise TypeError(f"run_async takes a function as callback, got {type(callback).__name__}")
+        from ort_core.session_async import run_awaited, run_in_thread
+
         self._live().feeds.check_names(input_feed)
         feed = dict(input_feed)
         if callback is not None:
@@ -252,6 +265,8 @@ class InferenceSession(SessionInfo, NativeMethods):
 
     def io_binding(self) -> IOBinding:
         """A binding of inputs and outputs to memory on any device."""
+        from ort_core.io_binding import IOBinding
+
         return IOBinding(self)
 
     def _execute(
@@ -389,7 +404,9 @@ class InferenceSession(SessionInfo, NativeMethods):
         with self._lock:
             self.__dict__.pop("run", None)
             model, self._model = self._model, None
-            self._captures.close()
+            captures, self._captures = self._captures, None
+            if captures is not None:
+                captures.close()
         if model is None:
             return
         if self._profiler is not None:
@@ -429,6 +446,15 @@ class InferenceSession(SessionInfo, NativeMethods):
         if model is None:
             raise Fail("the session is closed. Create a new InferenceSession.")
         return model
+
+
+def to_python_values(values: list[RuntimeValue]) -> list[Any]:
+    """What `run` gives for the values of its results."""
+    if all(v.__class__ is np.ndarray for v in values):
+        return values
+    from ort_core.convert import to_python
+
+    return [to_python(v) for v in values]
 
 
 def _restore(

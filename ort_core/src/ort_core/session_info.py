@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ort_core.ep_assignment import OrtEpAssignedSubgraph, assigned_subgraphs, input_devices, memory_info_of
-from ort_core.memory.memory_info import OrtMemoryInfo
 from ort_core.metadata import ModelMetadata, NodeArg
 from ort_core.providers.options import format_options
 
 if TYPE_CHECKING:
+    from ort_core.ep_assignment import OrtEpAssignedSubgraph
     from ort_core.explain.report import PlacementReport
     from ort_core.live import LiveModel
+    from ort_core.memory.memory_info import OrtMemoryInfo
     from ort_core.options import SessionOptions
     from ort_core.prepare import ModelInterface
     from ort_core.providers.selection import Selection
@@ -73,14 +73,20 @@ class SessionInfo:
 
     def get_provider_graph_assignment_info(self) -> list[OrtEpAssignedSubgraph]:
         """The partitions with their providers and nodes; `explain` tells more."""
+        from ort_core.ep_assignment import assigned_subgraphs
+
         return assigned_subgraphs(self.explain())
 
     def get_input_memory_infos(self) -> list[OrtMemoryInfo]:
         """The memory that each input is taken from without a copy."""
+        from ort_core.ep_assignment import input_devices, memory_info_of
+
         compiled = self._live().built.compiled
         devices = {v.name: d for v, d in zip(compiled.graph.inputs, input_devices(compiled), strict=True)}
         return [memory_info_of(devices[i.name]) for i in self._interface.inputs]
 
     def get_output_memory_infos(self) -> list[OrtMemoryInfo]:
         """The memory that each output is computed in."""
+        from ort_core.ep_assignment import memory_info_of
+
         return [memory_info_of(device) for device in self._live().built.runnable.output_homes]

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from ort_core.errors import InvalidArgument
 from ort_core.errors import NotImplemented as NotImplementedByProvider
-from ort_core.ort_value import OrtValue
 
 if TYPE_CHECKING:
     from ort_core.live import LiveModel
     from ort_core.memory.memory_info import OrtDeviceVendorId
     from ort_core.options import RunOptions
+    from ort_core.ort_value import OrtValue
 
 
 class NativeMethods:
@@ -60,6 +60,8 @@ class NativeMethods:
         vendor_id: int | OrtDeviceVendorId = -1,
     ) -> OrtValue:
         """An uninitialised tensor on a device; see `OrtValue.ortvalue_from_shape_and_type`."""
+        from ort_core.ort_value import OrtValue
+
         return OrtValue.ortvalue_from_shape_and_type(shape, element_type, device_type, device_id, vendor_id)
 
     def set_ep_dynamic_options(self, options: Mapping[str, str]) -> None:

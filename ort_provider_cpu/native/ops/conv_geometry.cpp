@@ -8,7 +8,9 @@ ConvAttributes::ConvAttributes(const Attributes& attributes)
       dilations(attributes.integers("dilations")),
       pads(attributes.integers("pads")),
       auto_pad(attributes.text("auto_pad", "NOTSET")),
-      group(attributes.integer("group", 1)) {
+      group(attributes.integer("group", 1)) {}
+
+void ConvAttributes::check() const {
   require(group >= 1, "group is ", group, ", it must be at least 1");
   require(auto_pad == "NOTSET" || auto_pad == "VALID" || auto_pad == "SAME_UPPER" || auto_pad == "SAME_LOWER",
           "auto_pad is '", auto_pad, "', it must be NOTSET, VALID, SAME_UPPER or SAME_LOWER");
@@ -47,6 +49,7 @@ ConvGeometry conv_geometry(const ConvAttributes& attributes, int64_t batch, int6
   require(rank >= 1, "the input has no spatial dimension");
   if (rank > 3) throw_not_implemented("convolutions over ", rank, " spatial dimensions are not supported, at most 3");
   require(weights.rank() == rank + 2, "the weights have shape ", weights, ", the input has ", rank, " spatial dimensions");
+  attributes.check();
   const int64_t group = attributes.group;
   require(weights[0] % group == 0, "group ", group, " does not divide ", weights[0], " output channels");
   require(checked_multiply(weights[1], group) == channels, "the input has ", channels, " channels, the weights of shape ",

@@ -14,6 +14,8 @@ namespace ort_cpu {
 /// The attributes of Conv and its relatives as they stand in the model; empty lists are absent ones.
 struct ConvAttributes {
   explicit ConvAttributes(const Attributes& attributes);
+  /// Raises InvalidArgument for a group or a padding mode that does not exist.
+  void check() const;
 
   std::vector<int64_t> kernel_shape, strides, dilations, pads;
   std::string auto_pad;

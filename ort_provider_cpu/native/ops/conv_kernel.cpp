@@ -20,10 +20,17 @@ PackedConvKernel::PackedConvKernel(const NodeSpec& node, ConvInput input)
   }
 }
 
+/// The algorithm is chosen for a map of this extent where the model leaves it open.
+constexpr int64_t kTypicalExtent = 32;
+
 void PackedConvKernel::pack_early(const NodeSpec& node) {
-  const Shape* x = node.inputs[0].shape;
-  if (x == nullptr || std::any_of(x->begin(), x->end(), [](int64_t dim) { return dim < 0; })) return;
-  const ConvGeometry g = geometry(*x);
+  if (node.inputs[0].shape == nullptr) return;
+  Shape x = *node.inputs[0].shape;
+  if (x.rank() > 0 && x[0] < 0) x[0] = 1;
+  for (int axis = 2; axis < x.rank(); ++axis)
+    if (x[axis] < 0) x[axis] = kTypicalExtent;
+  if (x.rank() < 3 || x[1] < 0) return;
+  const ConvGeometry g = geometry(x);
   if (g.is_empty()) return;
   packed_early_ = pack(choose(g), g, node.constant(1)->as<float>());
   node.release_constant(1);

@@ -13,7 +13,7 @@ namespace ort_cpu {
 
 enum class ConvInput { plain, blocked };
 
-/// Inputs x, w, b (optional), residual (optional; blocked). If the model tells the shape of x, the weights are packed when the
+/// Inputs x, w, b (optional), residual (optional; blocked). If the model tells the rank of x, the weights are packed when the
 /// kernel is made, and their originals released. Otherwise they are packed at the first plan that needs a certain algorithm.
 class PackedConvKernel : public Kernel {
  public:

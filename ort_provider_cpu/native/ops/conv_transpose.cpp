@@ -63,8 +63,7 @@ class ConvTranspose : public Kernel {
         output_padding_(node.attributes.integers("output_padding")),
         output_shape_(node.attributes.integers("output_shape")) {
     const Tensor* weights = node.constant(1);
-    if (weights == nullptr || weights->shape.rank() < 3 || weights->shape.rank() > 5 || weights->size() == 0) return;
-    require(weights->shape[0] % attributes_.group == 0, "group ", attributes_.group, " does not divide ", weights->shape[0], " channels");
+    if (weights == nullptr || !can_pack(weights->shape)) return;
     const int rank = weights->shape.rank() - 2;
     const auto strides = spatial_list("strides", attributes_.strides, rank, 1, 1);
     const auto dilations = spatial_list("dilations", attributes_.dilations, rank, 1, 1);
@@ -74,7 +73,6 @@ class ConvTranspose : public Kernel {
       axis.kernel = weights->shape[i + 2];
       axis.stride = strides[i];
       axis.dilation = dilations[i];
-      checked_multiply(axis.kernel, axis.dilation);
     }
     packed_ = AlignedArray<Compute>(static_cast<size_t>(weights->size()));
     const int64_t out_channels = weights->shape[1] * attributes_.group;
@@ -87,6 +85,7 @@ class ConvTranspose : public Kernel {
     const int rank = x.rank() - 2;
     require(rank >= 1, "the input has shape ", x, ", at least rank 3 is needed");
     if (rank > 3) throw_not_implemented("convolutions over ", rank, " spatial dimensions are not supported, at most 3");
+    attributes_.check();
     require(w.rank() == x.rank() && w[0] == x[1], "the weights have shape ", w, " for an input of shape ", x);
     require(x[1] % attributes_.group == 0, "group ", attributes_.group, " does not divide ", x[1], " channels");
     State state;
@@ -151,6 +150,17 @@ class ConvTranspose : public Kernel {
     std::vector<Part> parts;
     bool covers;  // whether the parts write all of the output
   };
+
+  /// Whether weights can be packed before a plan has checked them.
+  bool can_pack(const Shape& weights) const {
+    constexpr int64_t kMost = int64_t{1} << 30;
+    const auto sane = [&](const std::vector<int64_t>& values) {
+      return (values.empty() || static_cast<int>(values.size()) == weights.rank() - 2) &&
+             std::all_of(values.begin(), values.end(), [](int64_t value) { return value >= 1 && value <= kMost; });
+    };
+    return weights.rank() >= 3 && weights.rank() <= 5 && weights.size() > 0 && weights.size() <= kMost && attributes_.group >= 1 &&
+           weights[0] % attributes_.group == 0 && sane(attributes_.strides) && sane(attributes_.dilations);
+  }
 
   static int64_t volume(const State& state, int64_t TransposedAxis::*size) {
     return state.axes[0].*size * (state.axes[1].*size) * (state.axes[2].*size);

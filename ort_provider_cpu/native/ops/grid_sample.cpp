@@ -87,29 +87,33 @@ struct SampleTable {
 
   /// Sets sample `s` to all combinations of the taps of `rank` axes.
   void set(int64_t s, const AxisTaps* axes, const Shape& x, int rank) {
-    int32_t* offsets = index.data() + s * taps;
-    A* products = weights.data() + s * taps;
-    int64_t some = -1;
-    for (int64_t t = 0; t < taps; ++t) {
-      int64_t rest = t, offset = 0, step = 1;
-      A weight = 1;
-      bool counts = true;
-      for (int axis = rank - 1; axis >= 0; --axis) {
-        const int64_t i = rest % axes[axis].count;
-        rest /= axes[axis].count;
-        offset += axes[axis].index[i] * step;
-        step *= x[2 + axis];
-        weight *= axes[axis].weight[i];
-        counts = counts && axes[axis].counts[i];
+    int64_t offsets[64] = {0};
+    A products[64] = {1};
+    bool counts[64] = {true};
+    int64_t n = 1;
+    for (int axis = 0; axis < rank; ++axis) {
+      const AxisTaps& along = axes[axis];
+      for (int64_t t = n - 1; t >= 0; --t) {
+        const int64_t offset = offsets[t] * x[2 + axis];
+        const A product = products[t];
+        const bool count = counts[t];
+        for (int i = along.count - 1; i >= 0; --i) {
+          offsets[t * along.count + i] = offset + along.index[i];
+          products[t * along.count + i] = product * along.weight[i];
+          counts[t * along.count + i] = count && along.counts[i];
+        }
       }
-      offsets[t] = counts ? static_cast<int32_t>(offset) : -1;
-      products[t] = counts ? weight : 0;
-      if (counts) some = offset;
+      n *= along.count;
     }
     // What does not count reads an element that does, so that no infinity from elsewhere comes in.
+    int64_t some = -1;
+    for (int64_t t = 0; t < n; ++t)
+      if (counts[t]) some = offsets[t];
     empty[s] = some < 0;
-    for (int64_t t = 0; t < taps; ++t)
-      if (offsets[t] < 0) offsets[t] = static_cast<int32_t>(std::max<int64_t>(some, 0));
+    for (int64_t t = 0; t < n; ++t) {
+      index[s * taps + t] = static_cast<int32_t>(counts[t] ? offsets[t] : std::max<int64_t>(some, 0));
+      weights[s * taps + t] = counts[t] ? products[t] : 0;
+    }
   }
 
   int64_t taps;

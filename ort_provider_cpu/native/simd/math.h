@@ -310,8 +310,8 @@ ORT_CPU_INLINE Vec erf(Vec x) { return copysign(erf_positive(abs(x)), x); }
 
 /// x * (1 + erf(x / sqrt(2))) / 2.
 ORT_CPU_INLINE Vec gelu_erf(Vec x) {
-  const Vec a = abs(x);
-  return fma(a, erf_positive(a * 0.707106781f), x) * 0.5f;
+  const Vec half = x * 0.5f, a = abs(x);
+  return fma(abs(half), erf_positive(a * 0.707106781f), half);
 }
 /// x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x^3))) / 2.
 ORT_CPU_INLINE Vec gelu_tanh(Vec x) {

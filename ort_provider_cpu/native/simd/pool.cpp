@@ -14,6 +14,11 @@ struct Largest {
   }
   static ORT_CPU_INLINE float combine(float a, float b) { return a > b || a != a ? a : b; }
 };
+/// As `Largest`, of numbers only.
+struct LargestNumber {
+  static ORT_CPU_INLINE Vec combine(Vec a, Vec b) { return max(a, b); }
+  static ORT_CPU_INLINE float combine(float a, float b) { return a > b ? a : b; }
+};
 struct Sum {
   static ORT_CPU_INLINE Vec combine(Vec a, Vec b) { return a + b; }
   static ORT_CPU_INLINE float combine(float a, float b) { return a + b; }
@@ -144,20 +149,59 @@ void slide(float* out, const float* in, int64_t block, int64_t taps, int64_t dil
   for (int64_t i = 0; i < n; ++i) out[i] = slide_one<Op>(in + i * stride, taps, dilation);
 }
 
+/// The taps of row `o` of windows that are inside: the first one's row, and how many.
+struct RowTaps {
+  int64_t row, count;
+};
+ORT_CPU_INLINE RowTaps taps_of(const PoolRows& w, int64_t o) {
+  const int64_t start = o * w.stride - w.begin;
+  const int64_t skipped = start >= 0 ? 0 : (-start + w.dilation - 1) / w.dilation;
+  const int64_t end = (w.size - start + w.dilation - 1) / w.dilation;
+  return {start + skipped * w.dilation, (end < w.kernel ? end : w.kernel) - skipped};
+}
+
 template <class Op>
-void windows(const PoolRows& w) {
+ORT_CPU_INLINE void windows_of_rows(const PoolRows& w, int64_t first, int64_t last) {
   const int64_t n = w.width * w.block;
-  for (int64_t o = w.first; o < w.last; ++o) {
-    const int64_t start = o * w.stride - w.begin;
-    const int64_t skipped = start >= 0 ? 0 : (-start + w.dilation - 1) / w.dilation;
-    const int64_t end = (w.size - start + w.dilation - 1) / w.dilation;
-    const int64_t taps = (end < w.kernel ? end : w.kernel) - skipped;
-    const float* base = w.in + (start + skipped * w.dilation) * n;
-    reduce_rows<Op>(w.line + w.begin_width * w.block, base, w.depth_taps, w.depth_step, taps, w.dilation * n, n);
+  for (int64_t o = first; o < last; ++o) {
+    const RowTaps taps = taps_of(w, o);
+    reduce_rows<Op>(w.line + w.begin_width * w.block, w.in + taps.row * n, w.depth_taps, w.depth_step, taps.count,
+                    w.dilation * n, n);
     slide<Op>(w.out + (o - w.first) * w.out_width * w.block, w.line, w.block, w.kernel_width, w.dilation_width,
               w.stride_width, w.out_width);
   }
 }
+
+/// Whether all floats are finite.
+ORT_CPU_INLINE bool is_finite(const float* p, int64_t n) {
+  Vec zeros[4] = {};
+  float zero = 0;
+  int64_t i = 0;
+  for (; i + 4 * kLanes <= n; i += 4 * kLanes)
+    for (int v = 0; v < 4; ++v) zeros[v] = fma(load(p + i + v * kLanes), Vec{}, zeros[v]);
+  for (; i + kLanes <= n; i += kLanes) zeros[0] = fma(load(p + i), Vec{}, zeros[0]);
+  for (; i < n; ++i) zero += p[i] * 0.0f;
+  return zero + sum((zeros[0] + zeros[1]) + (zeros[2] + zeros[3])) == 0;
+}
+
+/// Rows are looked through for NaN a few at a time, while they are in the cache: without any, the loops are simpler.
+void max_windows(const PoolRows& w) {
+  constexpr int64_t kRows = 16;
+  const int64_t n = w.width * w.block;
+  for (int64_t o = w.first; o < w.last; o += kRows) {
+    const int64_t end = o + kRows < w.last ? o + kRows : w.last;
+    const RowTaps last = taps_of(w, end - 1);
+    const int64_t from = taps_of(w, o).row, rows = last.row + (last.count - 1) * w.dilation + 1 - from;
+    bool finite = true;
+    for (int64_t d = 0; d < w.depth_taps; ++d) finite = finite && is_finite(w.in + d * w.depth_step + from * n, rows * n);
+    if (finite)
+      windows_of_rows<LargestNumber>(w, o, end);
+    else
+      windows_of_rows<Largest>(w, o, end);
+  }
+}
+
+void sum_windows(const PoolRows& w) { windows_of_rows<Sum>(w, w.first, w.last); }
 
 void divide(float* out, const float* counts, float factor, int64_t block, int64_t n) {
   if (block == 16) {
@@ -190,6 +234,6 @@ void sum_blocks(float* out, const float* in, int64_t n) {
 
 }  // namespace
 
-ORT_CPU_EXPORT(PoolTable, pool_table) = {windows<Largest>, windows<Sum>, reduce_rows<Largest>, reduce_rows<Sum>,
-                                         slide<Largest>,   slide<Sum>,   divide,               reduce_all<Largest>,
-                                         reduce_all<Sum>,  sum_blocks};
+ORT_CPU_EXPORT(PoolTable, pool_table) = {max_windows,    sum_windows, reduce_rows<Largest>, reduce_rows<Sum>,
+                                         slide<Largest>, slide<Sum>,  divide,               reduce_all<Largest>,
+                                         reduce_all<Sum>, sum_blocks};

@@ -44,6 +44,22 @@ void sum_row_of(float* y, const float* x, int64_t n) {
   }
 }
 
+/// Adds rows of `n` floats to `carry`, one after the other, and writes what it was before or is after each.
+template <bool kExclusive, int kRows>
+ORT_CPU_INLINE void scan_rows(float* y, const float* x, int64_t stride, int64_t n, double* carry) {
+#pragma GCC ivdep
+  for (int64_t j = 0; j < n; ++j) {
+    double sum = carry[j];
+#pragma GCC unroll 4
+    for (int row = 0; row < kRows; ++row) {
+      const double next = sum + static_cast<double>(x[row * stride + j]);
+      y[row * stride + j] = static_cast<float>(kExclusive ? sum : next);
+      sum = next;
+    }
+    carry[j] = sum;
+  }
+}
+
 template <bool kExclusive>
 void sum_columns_of(float* y, const float* x, int64_t n, int64_t stride, int64_t columns) {
   constexpr int64_t kTile = 256;
@@ -51,16 +67,9 @@ void sum_columns_of(float* y, const float* x, int64_t n, int64_t stride, int64_t
   for (int64_t first = 0; first < columns; first += kTile) {
     const int64_t width = columns - first < kTile ? columns - first : kTile;
     for (int64_t j = 0; j < width; ++j) carry[j] = 0;
-    for (int64_t i = 0; i < n; ++i) {
-      const float* from = x + i * stride + first;
-      float* to = y + i * stride + first;
-#pragma GCC ivdep
-      for (int64_t j = 0; j < width; ++j) {
-        const double next = carry[j] + static_cast<double>(from[j]);
-        to[j] = static_cast<float>(kExclusive ? carry[j] : next);
-        carry[j] = next;
-      }
-    }
+    int64_t i = 0;
+    for (; i + 4 <= n; i += 4) scan_rows<kExclusive, 4>(y + i * stride + first, x + i * stride + first, stride, width, carry);
+    for (; i < n; ++i) scan_rows<kExclusive, 1>(y + i * stride + first, x + i * stride + first, stride, width, carry);
   }
 }
 

@@ -151,6 +151,41 @@ def test_batches_and_rows_that_turn_out_to_differ_still_broadcast() -> None:
     assert_same_results(text, _feed(), _feed(batch=1, mask=(5, 1, S, T)), _feed(rows=1, mask=(B, 1, 6, T)))
 
 
+CHOICES = {
+    "kept where true": "b = Where(keep, a, low)",
+    "kept where false": "b = Where(keep, low, a)",
+    "infinite": "b = Where(keep, a, infinite)",
+    "and a mask": "c = Where(keep, a, low) b = Add(c, mask)",
+}
+
+
+def _choice_text(body: str) -> str:
+    constants = """low = Constant<value = float {-3.4028235e38}>() minus = Constant<value = float {-10000.0}>()
+        one = Constant<value = float {1.0}>() zero = Sub(one, one) infinite = Log(zero)"""
+    text = _text(f"{constants} {CORE.replace('b = Add(a, mask)', body)}")
+    return text.replace("g (", "g (bool[1, 1, S, T] keep, ")
+
+
+@pytest.mark.parametrize("form", CHOICES)
+def test_choice_of_scores_becomes_a_mask(form: str) -> None:
+    text = _choice_text(CHOICES[form])
+    assert "FusedAttention" in ops(fused(text, "fuse_attention"))
+    keep = np.tril(np.ones((S, T), bool), 1)[None, None]
+    feed = _feed(mask=(B, 1, S, T)) | {"mask": floats(B, 1, S, T)}
+    assert_same_results(text, feed | {"keep": ~keep if form == "kept where false" else keep})
+
+
+def test_rows_that_are_masked_by_a_number_are_means() -> None:
+    text = _choice_text(CHOICES["kept where true"])
+    assert_same_results(text, _feed() | {"keep": np.zeros((1, 1, S, T), bool)})
+
+
+@pytest.mark.parametrize("body", ["b = Where(keep, a, minus)", "b = Where(keep, a, mask)", "b = Where(keep, a, vector)"])
+def test_choice_of_other_numbers_does_not_fuse(body: str) -> None:
+    text = _choice_text(body)
+    assert "FusedAttention" not in ops(fused(text, "fuse_attention"))
+
+
 NEAR_MISSES = {
     "other axis": CORE.replace("Softmax(b)", "Softmax<axis = 2>(b)"),
     "scale after the mask": CORE.replace("a = Div(p, eight) b = Add(a, mask)", "a = Add(p, mask) b = Div(a, eight)"),

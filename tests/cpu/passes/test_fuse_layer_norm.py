@@ -25,6 +25,8 @@ FORMS = {
     "positive axis": TORCH.replace("axes", "last"),
     "without bias": TORCH.replace("m = Mul(n, scale) y = Add(m, bias)", "y = Mul(n, scale)"),
     "without scale": TORCH.replace("m = Mul(n, scale) y = Add(m, bias)", "y = Add(n, bias)"),
+    "keras": """mean = ReduceMean(x, axes) d = Sub(x, mean) q = Mul(d, d) var = ReduceMean(q, axes) a = Add(var, eps) s = Sqrt(a)
+        r = Reciprocal(s) f = Mul(r, scale) xf = Mul(x, f) mf = Mul(mean, f) o = Sub(bias, mf) y = Add(xf, o)""",
     "bare": TORCH.replace("n = Div(d, s) m = Mul(n, scale) y = Add(m, bias)", "y = Div(d, s)"),
 }
 
@@ -65,6 +67,11 @@ NEAR_MISSES = {
     "turned division": TORCH.replace("Div(d, s)", "Div(s, d)"),
     "x instead of the difference": TORCH.replace("Div(d, s)", "Div(x, s)"),
     "difference of x squared": TORCH.replace("Pow(d, two)", "Pow(x, two)"),
+    "keras with x in both products": """mean = ReduceMean(x, axes) d = Sub(x, mean) q = Mul(d, d) var = ReduceMean(q, axes)
+        a = Add(var, eps) s = Sqrt(a) r = Reciprocal(s) f = Mul(r, scale) xf = Mul(x, f) mf = Mul(x, f) o = Sub(bias, mf)
+        y = Add(xf, o)""",
+    "keras with a sum": """mean = ReduceMean(x, axes) d = Sub(x, mean) q = Mul(d, d) var = ReduceMean(q, axes) a = Add(var, eps)
+        s = Sqrt(a) r = Reciprocal(s) f = Mul(r, scale) xf = Mul(x, f) mf = Mul(mean, f) o = Add(bias, mf) y = Add(xf, o)""",
     "no root": TORCH.replace("Sqrt(a)", "Exp(a)"),
 }
 

@@ -1,7 +1,7 @@
 """Type inference without the `onnx` package, for graphs of tensors whose operators all have a rule in `direct_rules`.
 
-It answers only where nothing is in doubt: at the first node that has no rule, an input of unknown type, or anything that might not
-fit, it gives up, and ONNX's inference decides, and words the error if it is one.
+It answers only where nothing is in doubt: at the first node that has no rule, an input of unknown type, or anything that might
+not fit, it gives up; ONNX's inference decides then, and words the error if it is one.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from ort_core.infer.shape_rules import SHAPE_RULES
 from ort_core.infer.terms import DIMENSION, Symbol, Term
 from ort_core.ir.graph import Graph, Model, Node, Value
 from ort_core.ir.shapes import Dim
-from ort_core.ir.types import TensorType, ValueType
+from ort_core.ir.types import MapType, SparseTensorType, TensorType, ValueType
 from ort_core.progress import UNWATCHED, Progress
 
 MADE_UP = "unk__"
@@ -128,3 +128,16 @@ def more_precise(found: ValueType | None, known: ValueType | None) -> ValueType 
 def unchanged(before: Mapping[Value, ValueType | None]) -> bool:
     """Whether no value knows more than before."""
     return all(v.type == t or anonymous(v.type) == anonymous(t) for v, t in before.items())
+
+
+def without_shapes(type_: ValueType | None) -> ValueType | None:
+    """The type with every shape in it unknown."""
+    return None if type_ is None else _without_shapes(type_)
+
+
+def _without_shapes(type_: ValueType) -> ValueType:
+    if isinstance(type_, TensorType | SparseTensorType):
+        return replace(type_, shape=None)
+    if isinstance(type_, MapType):
+        return replace(type_, value=_without_shapes(type_.value))
+    return replace(type_, element=_without_shapes(type_.element))

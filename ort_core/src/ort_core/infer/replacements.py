@@ -7,13 +7,16 @@ bounds when its axis is outside the rank (onnx 1.23.2).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from ort_core.errors import Fail, InvalidGraph
 from ort_core.infer.constants import known_array
-from ort_core.infer.custom import InferenceFunction
 from ort_core.ir.graph import Node
 from ort_core.ir.shapes import Dim, Shape
 from ort_core.ir.types import ElementType, TensorType, ValueType, describe
+
+if TYPE_CHECKING:
+    from ort_core.infer.custom import InferenceFunction
 
 _MAX_RANK = 64
 _FLOATS = (ElementType.FLOAT, ElementType.DOUBLE, ElementType.FLOAT16, ElementType.BFLOAT16)

@@ -5,21 +5,23 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from ort_core.errors import InvalidGraph
 from ort_core.infer.check import check_nodes
-from ort_core.infer.custom import CustomInference, CustomRun
 from ort_core.infer.direct import infer_directly
-from ort_core.infer.failures import explain_failure, infer_leniently, run_onnx
 from ort_core.infer.guards import is_guarded
-from ort_core.infer.refine import more_precise, refine_shapes, unchanged
+from ort_core.infer.refine import more_precise, refine_shapes, unchanged, without_shapes
 from ort_core.infer.replacements import REPLACEMENTS
-from ort_core.infer.skeleton import Skeleton, without_shapes
 from ort_core.ir.graph import Graph, Model, Node, Value
 from ort_core.ir.schema import is_defined
 from ort_core.ir.shapes import compatible, merge_shapes
 from ort_core.ir.types import TensorType, ValueType, describe
 from ort_core.progress import UNWATCHED, Progress
+
+if TYPE_CHECKING:
+    from ort_core.infer.by_onnx import OnnxInference
+    from ort_core.infer.custom import CustomInference
 
 logger = logging.getLogger("ort_core.infer")
 
@@ -33,7 +35,8 @@ def infer_types(
     declared: bool | None = None,
     progress: Progress = UNWATCHED,
 ) -> bool:
-    """Infers the types of all values of the main graph and its subgraphs, by `onnx.shape_inference` and shape arithmetic.
+    """Infers the types of all values of the main graph and its subgraphs, by rules of ours or `onnx.shape_inference`, and shape
+    arithmetic.
 
     Sizes that the file declares for node outputs are not kept unless inference confirms them, since nothing checks them
     when the model runs: what remains in `Value.type` follows from the inputs. Nodes that ONNX does not know get their
@@ -124,15 +127,15 @@ def _infer(
     check: bool,
 ) -> dict[Value, ValueType]:
     """Alternates ONNX's inference and shape arithmetic, so that each can go on from what the other found."""
-    skeleton: Skeleton | None = None
+    onnx: OnnxInference | None = None
     for _ in range(_MAX_ROUNDS):
         progress.check()
-        direct = infer_directly(model) if skeleton is None else None
-        if direct is None:
-            skeleton = skeleton or Skeleton(model, is_custom)
-            found = _run(model, skeleton, is_custom, custom, check=check)
-        else:
+        direct = infer_directly(model) if onnx is None else None
+        if direct is not None:
             found = direct
+        else:
+            onnx = onnx or _by_onnx(model, is_custom, custom)
+            found = onnx.run(check=check)
         for value in before:
             value.type = more_precise(found.get(value), value.type)
             if value.type is not None:
@@ -141,28 +144,16 @@ def _infer(
         gained = refine_shapes(model, found, progress)
         if not gained:
             break
-        if skeleton is not None:
-            skeleton.hint(gained)
+        if onnx is not None:
+            onnx.hint(gained)
             check = False
     return found
 
 
-def _run(
-    model: Model, skeleton: Skeleton, is_custom: Callable[[Node], bool], custom: CustomInference, *, check: bool
-) -> dict[Value, ValueType]:
-    run = CustomRun(skeleton.custom, custom)
-    with run:
-        try:
-            found = skeleton.read(run_onnx(skeleton, strict=True))
-        except Exception as error:
-            if check and run.error is None:
-                found = explain_failure(model, is_custom, custom, error)
-            else:
-                logger.debug("inference falls back to what it can tell: %s", error)
-                found = infer_leniently(skeleton)
-    if check and run.error is not None:
-        raise run.error
-    return found
+def _by_onnx(model: Model, is_custom: Callable[[Node], bool], custom: CustomInference) -> OnnxInference:
+    from ort_core.infer.by_onnx import OnnxInference
+
+    return OnnxInference(model, is_custom, custom)
 
 
 def _computed_values(model: Model) -> Iterator[Value]:

@@ -9,16 +9,16 @@ left out.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ort_core.infer.constants import constant_type, constant_weight
+from ort_core.infer.refine import without_shapes
 from ort_core.ir.attributes import Attribute, AttributeKind, SparseWeight
 from ort_core.ir.graph import Function, Graph, Model, Node, Value
 from ort_core.ir.proto_tensors import STRIP_BYTES
 from ort_core.ir.proto_types import type_from_proto, type_to_proto
 from ort_core.ir.tensors import WeightRef
-from ort_core.ir.types import ElementType, MapType, SparseTensorType, TensorType, ValueType
+from ort_core.ir.types import ElementType, TensorType, ValueType
 
 if TYPE_CHECKING:
     import onnx
@@ -276,19 +276,6 @@ def _tensor(weight: WeightRef, name: str = "") -> onnx.TensorProto:
 def checked_at_run(type_: ValueType | None) -> ValueType | None:
     """What is checked of the declared type of a graph input when it is fed: of a container, not the shapes in it."""
     return type_ if isinstance(type_, TensorType) else without_shapes(type_)
-
-
-def without_shapes(type_: ValueType | None) -> ValueType | None:
-    """The type with every shape in it unknown."""
-    return None if type_ is None else _without_shapes(type_)
-
-
-def _without_shapes(type_: ValueType) -> ValueType:
-    if isinstance(type_, TensorType | SparseTensorType):
-        return replace(type_, shape=None)
-    if isinstance(type_, MapType):
-        return replace(type_, value=_without_shapes(type_.value))
-    return replace(type_, element=_without_shapes(type_.element))
 
 
 def _loops_unconditionally(node: Node) -> bool:

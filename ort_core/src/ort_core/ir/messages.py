@@ -1,7 +1,7 @@
 """ONNX models read from the wire without the `onnx` package, whose import costs more than creating a small session.
 
-Only plain messages are read here. Where a model has anything else (functions, sparse tensors, containers, unknown fields, a field
-set twice, damage of any kind) the answer is None, and the `onnx` package says what it means.
+Only plain messages are read here. Where a model has anything else (functions, sparse tensors, containers, unknown fields, a
+field set twice, damage of any kind) the answer is None, and the `onnx` package says what it means.
 """
 
 from __future__ import annotations
@@ -9,8 +9,6 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
-
-import numpy as np
 
 if TYPE_CHECKING:
     import onnx
@@ -96,7 +94,7 @@ class ModelMessage(Message):
 
     def SerializeToString(self) -> bytes:  # noqa: N802 - named as in protobuf
         """A header as protobuf writes it."""
-        return self.to_proto().SerializeToString()
+        return bytes(self.to_proto().SerializeToString())
 
     def __eq__(self, other: object) -> bool:
         return bool(self.to_proto() == (other.to_proto() if isinstance(other, ModelMessage) else other))
@@ -179,7 +177,9 @@ class DimensionMessage(Message):
 
     def is_plain(self) -> bool:
         """Whether it is at most one of a size and a name."""
-        return self.dim_value >= 0 and len(self.__dict__) < 2 and bool(self.dim_param or "dim_param" not in self.__dict__)
+        return (
+            self.dim_value >= 0 and len(self.__dict__) < 2 and bool(self.dim_param or "dim_param" not in self.__dict__)
+        )
 
     def WhichOneof(self, group: str) -> str | None:  # noqa: N802 - named as in protobuf
         """The field that is set."""
@@ -435,7 +435,10 @@ AttributeMessage.fields = (
     | {4 << 3 | _LENGTH: _Field("s", _bytes)}
     | _one(5, "t", TensorMessage)
     | _one(6, "g", GraphMessage)
-    | {7 << 3 | _LENGTH: _Field("floats", _packed_floats("f"), True, True), 7 << 3 | _FIXED32: _Field("floats", _float, True)}
+    | {
+        7 << 3 | _LENGTH: _Field("floats", _packed_floats("f"), True, True),
+        7 << 3 | _FIXED32: _Field("floats", _float, True),
+    }
     | _numbers(8, "ints", _int64)
     | _many(9, "strings", _bytes)
     | _many(10, "tensors", TensorMessage)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import sys
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ort_core.ir.attributes import AttributeKind
 
@@ -124,21 +124,22 @@ def _rows_of(op_type: str, domain: str) -> tuple[str, ...]:
 @functools.cache
 def _table() -> str:
     path = os.path.join(os.path.dirname(__file__), "operators.txt")
-    loader = __spec__.loader if __spec__ is not None else None
-    if hasattr(loader, "get_data"):
-        data: bytes = loader.get_data(path)
-        return data.decode("ascii").replace("\r\n", "\n")
-    with open(path, encoding="ascii") as file:
-        return file.read()
+    loader: Any = __spec__.loader
+    data: bytes = loader.get_data(path)
+    return data.decode("ascii").replace("\r\n", "\n")
 
 
 def _parse(row: str) -> OperatorSignature:
     _, _, since, flags, counts, inputs, outputs, types, attributes = row.split("|")
+    min_inputs, max_inputs, min_outputs, max_outputs = map(int, counts.split())
     given = [item.partition("=") for item in attributes.split()]
     return OperatorSignature(
         int(since),
         "d" in flags,
-        *map(int, counts.split()),
+        min_inputs,
+        max_inputs,
+        min_outputs,
+        max_outputs,
         _parameters(inputs),
         _parameters(outputs),
         {name: letters for name, _, letters in (item.partition("=") for item in types.split())},

@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from ort_core.ir.attributes import AttributeKind
 from ort_core.ir.schema import ELEMENT_LETTERS, TABLE_VERSIONS
 from ort_core.ir.types import ElementType
 
@@ -23,9 +24,7 @@ def row_of(schema: OpSchema) -> str:
     """The row of one version of an operator."""
     constraints = {c.type_param_str for c in schema.type_constraints}
     types = [f"{c.type_param_str}={_letters(c.allowed_type_strs)}" for c in schema.type_constraints]
-    attributes = [
-        f"{name}={int(a.type.value)}{'!' if a.required else ''}" for name, a in sorted(schema.attributes.items())
-    ]
+    attributes = [f"{name}={int(_kind(a))}{'!' if a.required else ''}" for name, a in sorted(schema.attributes.items())]
     counts = (schema.min_input, schema.max_input, schema.min_output, schema.max_output)
     columns = (
         schema.domain,
@@ -52,6 +51,10 @@ def rows() -> Iterator[str]:
         yield row_of(schema)
 
 
+def _kind(attribute: Any) -> AttributeKind:
+    return AttributeKind[str(attribute.type).rpartition(".")[2]]
+
+
 def _letters(names: Iterable[str]) -> str:
     return "".join(sorted(_LETTERS[name] for name in names if name in _LETTERS))
 
@@ -66,5 +69,6 @@ def _parameters(formal: Iterable[Any], constraints: set[str]) -> Iterator[str]:
 
 
 if __name__ == "__main__":
+    text = "\n" + "".join(f"{row}\n" for row in rows())
     with open(os.path.join(os.path.dirname(__file__), "operators.txt"), "w", encoding="ascii", newline="\n") as file:
-        file.write("\n" + "".join(f"{row}\n" for row in rows()))
+        file.write(text)

@@ -121,9 +121,10 @@ def _parse(skeleton: bytes, name: str) -> onnx.ModelProto:
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
     try:
-        return onnx.ModelProto.FromString(skeleton)
+        proto: onnx.ModelProto = onnx.ModelProto.FromString(skeleton)
     except DecodeError as error:
         raise InvalidProtobuf(f"'{name}' is no valid ONNX model: {error}. Download or export it again.") from error
+    return proto
 
 
 def _weight(span: Span, source: ByteSource) -> WeightRef:

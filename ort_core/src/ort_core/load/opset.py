@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 
-from ort_core.ir.graph import ONNX_DOMAIN, Graph, Model, Node, Origin
-from ort_core.load.gradient import bind_gradients, expand_gradients
-from ort_core.load.opset_check import check_node, check_operator, is_experimental
-from ort_core.load.opset_functions import Imports, bodies, expand_bound_functions
-from ort_core.load.opset_rules import apply_rules, pending
+from ort_core.ir.graph import ONNX_DOMAIN, Model, Node
+from ort_core.ir.schema import operator_signature
 from ort_core.progress import UNWATCHED, Progress
 
 CANONICAL_OPSETS = {
@@ -19,6 +16,7 @@ CANONICAL_OPSETS = {
 }
 """The version of each standard domain that every node means after `normalize_opset`."""
 
+_TRAINING = "ai.onnx.preview.training"
 _IR_VERSION = 14
 """The oldest version of the file format that may declare `CANONICAL_OPSETS`."""
 
@@ -55,58 +53,45 @@ def normalize_opset(
     """
     progress.begin("normalize")
     model.original_opsets = model.original_opsets or dict(model.opset_imports)
-    gradients = bind_gradients(model)
-    work = list(_outdated(model, expand_bound_functions(model), custom))
-    if infer is not None and _wants_types(work):
-        infer(model)
-    changed: dict[Graph, None] = {}
-    for node, version in work:
-        progress.advance()
-        if node.graph is not None:
-            changed[node.graph] = None
-            apply_rules(node, version)
-    for graph in changed:
-        graph.sort()
-    for _, imports in bodies(model):
+    gradients: list[Node] = []
+    if not _is_current(model):
+        from ort_core.load.opset_upgrade import upgrade_nodes
+
+        gradients = upgrade_nodes(model, infer, custom, progress)
+    for imports in (model.opset_imports, *(f.opset_imports for f in model.functions.values())):
         _declare(imports)
     if model.header is not None:
         model.header.ir_version = max(model.header.ir_version, _IR_VERSION)
     if gradients:
+        from ort_core.load.gradient import expand_gradients
+
         expand_gradients(model, gradients, infer)
     return model
 
 
-def _outdated(
-    model: Model, origins: dict[Node, Imports], custom: Collection[tuple[str, str]]
-) -> Iterator[tuple[Node, int]]:
-    """The nodes that some rule applies to, with their versions; checks every operator on the way."""
-    seen: dict[tuple[str, str, int], bool] = {}
-    for graph, imports in bodies(model):
-        for node in graph.walk():
-            canonical = CANONICAL_OPSETS.get(node.domain)
-            if canonical is None or (node.domain, node.op_type, node.overload) in model.functions:
-                continue
-            version = (origins.get(node, imports) if origins else imports).get(node.domain, canonical)
-            key = (node.domain, node.op_type, version)
-            outdated = seen.get(key)
-            if outdated is None:
-                outdated = False
-                if key[:2] not in custom:
-                    check_operator(node, version, canonical)
-                    outdated = bool(pending(node, version))
-                seen[key] = outdated
-            if outdated:
-                node.origin = node.origin or Origin(node.op_type, node.domain, version)
-                check_node(node, version)
-                yield node, version
+def _is_current(model: Model) -> bool:
+    """Whether every operator of the model is as it is at the common opset; if so, no rule is loaded."""
+    imports = model.opset_imports
+    if model.functions or _TRAINING in imports:
+        return False
+    return all(
+        _is_unchanged(node.op_type, node.domain, imports.get(node.domain, canonical), canonical)
+        for node in model.graph.walk()
+        if (canonical := CANONICAL_OPSETS.get(node.domain)) is not None
+    )
 
 
-def _wants_types(work: list[tuple[Node, int]]) -> bool:
-    wanted = any(rule.wants and rule.wants(node) for node, version in work for rule in pending(node, version))
-    return wanted and not any(is_experimental(node, version) for node, version in work)
+def _is_unchanged(op_type: str, domain: str, version: int, canonical: int) -> bool:
+    if not 1 <= version <= canonical:
+        return False
+    signature = operator_signature(op_type, domain, version)
+    newest = operator_signature(op_type, domain, canonical)
+    if signature is None or newest is None or signature.deprecated:
+        return False
+    return signature.since_version == newest.since_version
 
 
-def _declare(imports: Imports) -> None:
+def _declare(imports: dict[str, int]) -> None:
     imports.setdefault(ONNX_DOMAIN, 0)
     for domain, canonical in CANONICAL_OPSETS.items():
         if domain in imports:

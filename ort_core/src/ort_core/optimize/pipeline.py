@@ -8,15 +8,18 @@ import logging
 import os
 import pkgutil
 from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
 
 from ort_core.errors import Fail, OrtError
-from ort_core.infer.custom import CustomInference
 from ort_core.infer.refine import is_vague
 from ort_core.infer.shapes import infer_types
 from ort_core.ir.graph import Graph, Model
 from ort_core.ir.passes import Level, Pass, PassContext
 from ort_core.ir.rewrite import check_invariants
 from ort_core.optimize.determinism import DOMAINS
+
+if TYPE_CHECKING:
+    from ort_core.infer.custom import CustomInference
 
 logger = logging.getLogger("ort_core.optimize")
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import ctypes
-import functools
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable
 
 import numpy as np
 
@@ -15,40 +12,20 @@ from ort_core.ir.graph import Value
 from ort_core.memory.allocator import DeviceRuntime
 from ort_core.memory.registry import runtime_for
 from ort_core.memory.transfer import note_use
-from ort_core.partition.compile import CompiledGraph, CompiledPartition
+from ort_core.partition.compile import CompiledGraph
 from ort_core.plan.builder import build_plan
-from ort_core.plan.homes import Homes
 from ort_core.plan.plan import ExecutionPlan
-from ort_core.providers.spec import Executable, Profiler
 from ort_core.run.executor import execute
 from ort_core.run.memory_meter import MemoryBudget
+from ort_core.run.requests import DEFAULT_SETTINGS, ResultRequest, RunSettings
 from ort_core.run.results import OwnedMemory, deliver, share_memory
 from ort_core.run.state import BoundOutput, RunState, StreamPool, wait_in_order
 from ort_core.values import DeviceTensor, RuntimeValue, device_of
 
-NEVER_CANCELLED = ctypes.c_uint32(0)
 MAX_PLANS = 64
 """Plans kept per session; a session that alternates between more combinations rebuilds some."""
 
 
-class ResultRequest(NamedTuple):
-    """Output number `position`, where it is wanted, and the buffer to write it to, if any."""
-
-    position: int
-    device: Device = HOST
-    buffer: RuntimeValue = None
-
-
-class RunSettings(NamedTuple):
-    """What `RunOptions` and the session say about one run."""
-
-    cancel_flag: ctypes.c_uint32 = NEVER_CANCELLED
-    config: Mapping[str, str] = {}
-    profiler: Profiler | None = None
-    binding_id: int | None = None
-
-
-DEFAULT_SETTINGS = RunSettings()
 DO_NOT_SYNCHRONIZE = "disable_synchronize_execution_providers"
 """Run configuration entry: `1` returns device results while work may still be queued, each with an event."""
 
@@ -97,20 +74,6 @@ class Runnable:
                     del self._plans[next(iter(self._plans))]
                 self._plans[key] = plan
         return plan
-
-    @functools.cached_property
-    def whole(self) -> Executable | None:
-        """The executable that is the whole graph, on the host, with an entry of its own; None if there is none."""
-        graph, items = self._compiled.graph, self._compiled.items
-        if len(items) != 1 or not isinstance(items[0], CompiledPartition) or not items[0].provider.device.is_host:
-            return None
-        is_whole = set(items[0].inputs) == set(graph.inputs) and items[0].outputs == graph.outputs
-        return items[0].executable if is_whole and items[0].executable.fast_run is not None else None
-
-    @functools.cached_property
-    def output_homes(self) -> tuple[Device, ...]:
-        """Where each output is computed."""
-        return tuple(map(Homes(self._compiled), self._compiled.graph.outputs))
 
     def run(
         self,

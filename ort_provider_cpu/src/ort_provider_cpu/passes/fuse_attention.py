@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from ort_core.ir.graph import Graph, Node, Value
 from ort_core.ir.passes import Level, PassContext, graph_pass
 from ort_core.ir.rewrite import add_node, graph_of
@@ -20,17 +18,8 @@ from ort_provider_cpu.passes._heads import (
     split_heads,
     without_repetition,
 )
-from ort_provider_cpu.passes._match import is_closed, made_by, nodes_of, rank_of, scaled, sizes_equal
-
-
-class Scores(NamedTuple):
-    """scale * Q K' + mask, with the nodes that compute it."""
-
-    query: Value
-    key: Value
-    scale: float
-    mask: Value | None
-    nodes: frozenset[Node]
+from ort_provider_cpu.passes._match import is_closed, made_by, nodes_of, rank_of, sizes_equal
+from ort_provider_cpu.passes._scores import Scores, additive_mask, masks_of, scores_of
 
 
 @graph_pass(Level.EXTENDED, order=30)
@@ -51,56 +40,13 @@ def _fuse(softmax: Node) -> bool:
         return False
     if softmax.attr("axis", -1) not in {-1, 3} or product is None or product.domain or product.op_type != "MatMul":
         return False
-    scores, value = _scores(softmax.inputs[0]), product.inputs[1]
+    scores, value = scores_of(softmax.inputs[0]), product.inputs[1]
     if product.inputs[0] is not weights or scores is None or value is None or value is weights:
         return False
     if not is_closed({softmax, *scores.nodes}, product):
         return False
     operands = _operands(scores, value)
     return operands is not None and _emit(product, scores, *operands)
-
-
-def _scores(value: Value | None) -> Scores | None:
-    addition = made_by(value, "Add")
-    if addition is None:
-        return _products(value, None, set())
-    left, right = addition.inputs
-    for scores, mask in ((left, right), (right, left)):
-        if mask is not None and mask.element is ElementType.FLOAT:
-            found = _products(scores, mask, {addition})
-            if found is not None and _fits(mask, scores):
-                return found
-    return None
-
-
-def _products(value: Value | None, mask: Value | None, nodes: set[Node]) -> Scores | None:
-    scale = 1.0
-    node = None if value is None else value.producer
-    while (step := scaled(node)) is not None and node is not None:
-        nodes.add(node)
-        value, scale = step[0], scale * step[1]
-        node = value.producer
-    product = made_by(value, "MatMul")
-    if product is None or product.inputs[0] is None or product.inputs[1] is None:
-        return None
-    query, query_scale = _unscaled(product.inputs[0])
-    keys, key_scale = _unscaled(product.inputs[1])
-    return Scores(query, keys, scale * query_scale * key_scale, mask, frozenset({*nodes, product}))
-
-
-def _unscaled(value: Value) -> tuple[Value, float]:
-    step = scaled(value.producer) if only_user(value) is not None else None
-    return (value, 1.0) if step is None else step
-
-
-def _fits(mask: Value, scores: Value | None) -> bool:
-    """Whether the mask is not known to widen the scores."""
-    if scores is None or mask.shape is None or scores.shape is None or len(mask.shape) > len(scores.shape):
-        return False
-    heads = mask.shape[-3] if len(mask.shape) >= 3 else 1
-    pairs = zip(reversed(mask.shape), reversed(scores.shape), strict=False)
-    known = all(m == 1 or m == s or not (isinstance(m, int) and isinstance(s, int)) for m, s in pairs)
-    return known and heads in {1, scores.shape[-3]}
 
 
 def _operands(scores: Scores, value: Value) -> tuple[Operand, Operand, Operand] | None:
@@ -125,7 +71,8 @@ def _depths_known(scores: Scores, value: Value) -> bool:
 
 
 def _emit(product: Node, scores: Scores, query: Operand, keys: Operand, values: Operand) -> bool:
-    inputs = [query.value, keys.value, values.value, *([] if scores.mask is None else [scores.mask])]
+    mask = additive_mask(scores)
+    inputs = [query.value, keys.value, values.value, *([] if mask is None else [mask])]
     if not _is_aligned(scores, product):
         inputs[:3] = _align(product, inputs, query.layout)
     attributes = {
@@ -155,10 +102,11 @@ def _is_aligned(scores: Scores, product: Node) -> bool:
         return False
     if not (sizes_equal(query.shape[0], keys.shape[0]) and sizes_equal(query.shape[0], value.shape[0])):
         return False
-    if scores.mask is None or scores.mask.shape is None:
-        return scores.mask is None
-    batch, rows = (1, 1, 1, 1, *scores.mask.shape)[-4::2]
-    return all(m == 1 or sizes_equal(m, q) for m, q in ((batch, query.shape[0]), (rows, query.shape[2])))
+    for mask in masks_of(scores):
+        batch, rows = (1, 1, 1, 1, *(mask.shape or (None,) * 4))[-4::2]
+        if not all(m == 1 or sizes_equal(m, q) for m, q in ((batch, query.shape[0]), (rows, query.shape[2]))):
+            return False
+    return True
 
 
 def _align(product: Node, operands: list[Value], q_layout: str) -> tuple[Value, ...]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from ort_core.ir.graph import Graph, Node, Value
 from ort_core.ir.passes import Level, PassContext, graph_pass
 
+from ort_provider_cpu.passes._activation import only_user
 from ort_provider_cpu.passes._emit import fuse, ones, row
-from ort_provider_cpu.passes._match import SINGLE, is_closed, last_size, nodes_of, operands
+from ort_provider_cpu.passes._match import SINGLE, as_row, is_closed, last_size, made_by, nodes_of, operands, rank_of
 from ort_provider_cpu.passes._norm import inverse_root_mean_square, mean_of, next_row, root_mean_square
 
 
@@ -32,7 +33,7 @@ def _fuse(difference: Node) -> bool:
     twins = _twins(difference, mean)
     normal = _normalised([d for t in twins if (d := t.outputs[0]) is not None])
     if normal is None:
-        return False
+        return _fuse_distributed(x, deviation, mean, size)
     end, epsilon, nodes = normal
     inner = {*nodes, *twins, mean}
     scale = next_row(end.outputs[0], "Mul", size)
@@ -71,4 +72,44 @@ def _normalised(deviations: list[Value]) -> tuple[Node, float, frozenset[Node]] 
                     found = inverse_root_mean_square(operands(user, deviation), squared)
                 if found is not None:
                     return user, found.epsilon, found.nodes
+    return None
+
+
+def _fuse_distributed(x: Value, deviation: Value, mean: Node, size: int) -> bool:
+    """x * m + (bias - mean(x) * m) with m = scale / sqrt(mean(d^2) + epsilon), as Keras writes it."""
+    average = mean.outputs[0]
+    for use in () if average is None else average.uses[:4]:
+        product = use.user
+        if not isinstance(product, Node) or product.domain or product.op_type != "Mul" or average is None:
+            continue
+        factor = operands(product, average)
+        found = None if factor is None else _factor(factor, deviation, size)
+        shift = only_user(product.outputs[0])
+        root = None if shift is None else only_user(shift.outputs[0])
+        if factor is None or found is None or shift is None or root is None or shift.outputs[0] is None:
+            continue
+        if shift.op_type != "Sub" or shift.inputs[1] is not product.outputs[0] or root.op_type != "Add":
+            continue
+        bias, by_factor = shift.inputs[0], made_by(operands(root, shift.outputs[0]), "Mul")
+        if by_factor is None or operands(by_factor, x) is not factor or shift.domain or root.domain:
+            continue
+        scale, epsilon, nodes = found
+        if not as_row(bias, size, rank_of(x)) or bias is None or mean.outputs[0] is None or deviation.producer is None:
+            continue
+        if not is_closed({*nodes, product, shift, by_factor, mean, deviation.producer}, root):
+            continue
+        weight, offset = row(root, scale, size), row(root, bias, size)
+        if weight is not None and offset is not None:
+            attributes = {"axis": -1, "epsilon": epsilon}
+            return fuse(root, "LayerNormalization", [x, weight, offset], attributes, domain="")
+    return False
+
+
+def _factor(factor: Value, deviation: Value, size: int) -> tuple[Value, float, set[Node]] | None:
+    """`factor` as a row over the root mean square of the deviation: the row, epsilon, and the nodes."""
+    product = made_by(factor, "Mul")
+    for inverse, scale in () if product is None else (product.inputs, product.inputs[::-1]):
+        found = inverse_root_mean_square(inverse, deviation)
+        if found is not None and scale is not None and product is not None and as_row(scale, size, rank_of(deviation)):
+            return scale, found.epsilon, {*found.nodes, product}
     return None
