@@ -12,7 +12,7 @@ from ort_core.providers.spec import ThreadPolicy
 def cgroups(tmp_path, monkeypatch):
     root = tmp_path / "cgroup"
     root.mkdir()
-    monkeypatch.setattr(resources, "_CGROUP", root)
+    monkeypatch.setattr(resources, "_CGROUP", str(root))
 
     def write(membership: str, **files: str) -> None:
         for path, text in files.items():
@@ -60,6 +60,7 @@ def test_no_limits_without_cgroups(cgroups):
 @pytest.mark.parametrize(("quota", "cores", "threads"), [(None, 8, 8), (2.5, 8, 3), (0.5, 8, 1), (16.0, 4, 4)])
 def test_threads_follow_affinity_and_quota(quota, cores, threads, monkeypatch):
     monkeypatch.setattr(resources, "cpu_quota", lambda: quota)
+    monkeypatch.setattr(resources, "_quota", None)
     monkeypatch.setattr(resources, "usable_cores", lambda: cores)
     assert resources.default_threads() == threads
     assert ThreadPolicy().intra_op_threads() == threads

@@ -16,6 +16,7 @@ from ort_core.log import session_logger
 from ort_core.model_source import ModelSource, check_digest
 from ort_core.options import RunOptions, SessionOptions
 from ort_core.providers import hooks
+from ort_core.providers.entry_points import scanned_once
 from ort_core.providers.names import REFERENCE
 from ort_core.run.requests import DEFAULT_SETTINGS, ResultRequest, RunSettings
 from ort_core.session_info import SessionInfo
@@ -90,10 +91,11 @@ class InferenceSession(SessionInfo, NativeMethods):
             self._profiling_start_ns = self._profiler.start_ns
         if not providers and self._options.has_providers():
             providers = [(name, dict(options)) for name, options in self._options.providers]
-        self._open(self._source.given, providers, provider_options)
-        if self._profiler is not None:
-            weakref.finalize(self, self._profiler.write_quietly)
-        hooks.session_created(self)
+        with scanned_once():
+            self._open(self._source.given, providers, provider_options)
+            if self._profiler is not None:
+                weakref.finalize(self, self._profiler.write_quietly)
+            hooks.session_created(self)
 
     # -- creation
 

@@ -35,6 +35,10 @@ struct Expansion {
 
 class Aligning : public Kernel {
  public:
+  Aligning(const NodeSpec& node, int n_inputs) {
+    for (int i = 0; i < n_inputs; ++i) require(node.has_input(i), "input ", i, " is missing");
+  }
+
   void run(RunContext& ctx) const override {
     const auto& expansions = ctx.state<std::vector<Expansion>>();
     for (int i = 0; i < static_cast<int>(expansions.size()); ++i)
@@ -46,6 +50,8 @@ class Aligning : public Kernel {
 /// a [..., K], b [..., N] -> a' [..., K], b' [..., N].
 class BroadcastLeading : public Aligning {
  public:
+  explicit BroadcastLeading(const NodeSpec& node) : Aligning(node, 2) {}
+
   void plan(PlanContext& ctx) const override {
     Shape rows[2];
     for (int i = 0; i < 2; ++i) {
@@ -66,15 +72,18 @@ class BroadcastLeading : public Aligning {
 
 /// q', k', v' = q, k and v as FusedAttention needs them to give what the products and the sum with the mask would give:
 /// batches broadcast to each other and to the mask's, and the rows of q to the mask's.
-/// q [B, H, S, D] (q_layout "bhsd"), [B, S, H, D] or [B, S, H * D] ("bshd"); k, v [B, ...]; mask broadcastable to [B, H, S, T].
+/// q [B, H, S, D] (q_layout "bhsd"), [B, S, H, D] or [B, S, H * D] ("bshd"); k, v [B, ...]; mask broadcastable to
+/// [B, H, S, T].
 class AlignAttention : public Aligning {
  public:
-  explicit AlignAttention(const NodeSpec& node) : rows_axis_(node.attributes.text("q_layout", "bhsd") == "bshd" ? 1 : 2) {}
+  explicit AlignAttention(const NodeSpec& node)
+      : Aligning(node, 3), rows_axis_(node.attributes.text("q_layout", "bhsd") == "bshd" ? 1 : 2) {}
 
   void plan(PlanContext& ctx) const override {
     Shape batch{1}, rows{1};
     for (int i = 0; i < 3; ++i) {
-      require(ctx.shape(i).rank() > rows_axis_, "operand ", i, " has shape ", ctx.shape(i), ", expected 3 or 4 dimensions");
+      require(ctx.shape(i).rank() > rows_axis_, "operand ", i, " has shape ", ctx.shape(i),
+              ", expected 3 or 4 dimensions");
       batch = broadcast(batch, Shape{ctx.shape(i)[0]});
     }
     rows[0] = ctx.shape(0)[rows_axis_];
@@ -98,10 +107,8 @@ class AlignAttention : public Aligning {
   const int rows_axis_;
 };
 
-std::unique_ptr<Kernel> make_broadcast_leading(const NodeSpec&) { return std::make_unique<BroadcastLeading>(); }
-
 const Registration registration{
-    {.op = "BroadcastLeading", .domain = "ort.cpu", .inputs = {{DType::f32}}, .make = make_broadcast_leading},
+    {.op = "BroadcastLeading", .domain = "ort.cpu", .inputs = {{DType::f32}}, .make = make_kernel<BroadcastLeading>},
     {.op = "AlignAttention", .domain = "ort.cpu", .inputs = {{DType::f32}}, .make = make_kernel<AlignAttention>},
 };
 

@@ -53,7 +53,17 @@ auto dispatch_plain(DType type, F&& f) {
 
 using Loop = void (*)(const void*, void*, int64_t);
 
+template <auto kMember, class From, class To>
+void by_table(const void* x, void* y, int64_t n) {
+  (simd::convert_table().*kMember)(static_cast<const From*>(x), static_cast<To*>(y), n);
+}
+
 Loop loop_between(DType from, DType to) {
+  using Table = simd::ConvertTable;
+  if (from == DType::f32 && to == DType::i32) return by_table<&Table::to_int32, float, int32_t>;
+  if (from == DType::f32 && to == DType::i64) return by_table<&Table::to_int64, float, int64_t>;
+  if (from == DType::i64 && to == DType::f32) return by_table<&Table::from_int64, int64_t, float>;
+  if (from == DType::boolean && to == DType::f32) return by_table<&Table::from_bool, uint8_t, float>;
   return dispatch_plain(from, [to]<class From>() -> Loop {
     return dispatch_plain(to, []<class To>() -> Loop { return convert<From, To>; });
   });

@@ -30,9 +30,13 @@ void PackedConvKernel::pack_early(const NodeSpec& node) {
   for (int axis = 2; axis < x.rank(); ++axis)
     if (x[axis] < 0) x[axis] = kTypicalExtent;
   if (x.rank() < 3 || x[1] < 0) return;
-  const ConvGeometry g = geometry(x);
-  if (g.is_empty()) return;
-  packed_early_ = pack(choose(g), g, node.constant(1)->as<float>());
+  try {
+    const ConvGeometry g = geometry(x);
+    if (g.is_empty()) return;
+    packed_early_ = pack(choose(g), g, node.constant(1)->as<float>());
+  } catch (const Error&) {
+    return;  // `plan` meets the fault again, with the shapes that are fed
+  }
   node.release_constant(1);
 }
 

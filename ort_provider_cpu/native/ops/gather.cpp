@@ -8,6 +8,14 @@
 namespace ort_cpu {
 namespace {
 
+/// Asks for the start of a row that is needed soon: rows of large tables come from memory, in no order.
+void prefetch_row(const char* base, int64_t index, int64_t size, size_t bytes) {
+  const int64_t position = index < 0 ? index + size : index;
+  if (static_cast<uint64_t>(position) >= static_cast<uint64_t>(size)) return;
+  const char* row = base + position * static_cast<int64_t>(bytes);
+  for (size_t i = 0; i < bytes && i < 1024; i += 64) __builtin_prefetch(row + i);
+}
+
 /// Y [outer, K, inner] = X [outer, D, inner] at indices [K] of the middle axis, which is `axis`.
 class Gather : public Kernel {
  public:
@@ -47,8 +55,10 @@ class Gather : public Kernel {
       for (int64_t i = begin; i < end;) {
         const int64_t row = i / count, last = std::min(end, (row + 1) * count);
         const char* base = from + row * size * static_cast<int64_t>(bytes);
-        for (int64_t k = i - row * count; i < last; ++i, ++k)
+        for (int64_t k = i - row * count; i < last; ++i, ++k) {
+          if (bytes >= 256 && i + 1 < last) prefetch_row(base, indices[k + 1], size, bytes);
           copy(base + checked_index(indices[k], size) * static_cast<int64_t>(bytes), to + i * static_cast<int64_t>(bytes));
+        }
       }
     };
     const int64_t grain = std::max<int64_t>(1, kCopyGrainBytes / static_cast<int64_t>(bytes + 16));

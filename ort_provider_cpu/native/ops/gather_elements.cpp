@@ -16,23 +16,31 @@ class GatherElements : public Kernel {
   }
 
   void run(RunContext& ctx) const override {
-    const auto& rows = ctx.state<ElementRows>();
-    const IndexReader indices(ctx.input(1));
-    const int64_t grain = std::max<int64_t>(1, 8192 / std::max<int64_t>(1, rows.length));
     dispatch_size(ctx.input(0).dtype, [&]<class T>() {
-      const T* data = ctx.input(0).as<const T>();
-      T* y = ctx.output(0).as<T>();
-      ctx.parallel_for(rows.count, grain, [&](int64_t begin, int64_t end) {
-        for (int64_t row = begin; row < end; ++row) {
-          const T* base = data + rows.offset(row);
-          for (int64_t i = 0, at = row * rows.length; i < rows.length; ++i, ++at)
-            y[at] = base[i * rows.step + checked_index(indices[at], rows.size) * rows.stride];
-        }
-      });
+      if (ctx.input(1).dtype == DType::i32)
+        gather<T, int32_t>(ctx);
+      else
+        gather<T, int64_t>(ctx);
     });
   }
 
  private:
+  template <class T, class Index>
+  static void gather(const RunContext& ctx) {
+    const auto& rows = ctx.state<ElementRows>();
+    const T* data = ctx.input(0).as<const T>();
+    T* const y = ctx.output(0).as<T>();
+    const int64_t length = rows.length, size = rows.size, stride = rows.stride, step = rows.step;
+    ctx.parallel_for(rows.count, 8192 / (length + 1) + 1, [&](int64_t begin, int64_t end) {
+      for (int64_t row = begin; row < end; ++row) {
+        const T* base = data + rows.offset(row);
+        const Index* index = ctx.input(1).as<const Index>() + row * length;
+        T* to = y + row * length;
+        for (int64_t i = 0; i < length; ++i) to[i] = base[i * step + checked_index(index[i], size) * stride];
+      }
+    });
+  }
+
   const int64_t axis_;
 };
 

@@ -5,11 +5,14 @@
 
 namespace ort_cpu {
 
+[[noreturn, gnu::cold, gnu::noinline]] inline void throw_index(int64_t index, int64_t size) {
+  throw_invalid("the index ", index, " is out of range for an axis of ", size);
+}
+
 /// The position in [0, size) that `index` names, negative ones counted from the end. Raises InvalidArgument outside.
 inline int64_t checked_index(int64_t index, int64_t size) {
   const int64_t position = index < 0 ? index + size : index;
-  if (position < 0 || position >= size) [[unlikely]]
-    throw_invalid("the index ", index, " is out of range for an axis of ", size);
+  if (static_cast<uint64_t>(position) >= static_cast<uint64_t>(size)) [[unlikely]] throw_index(index, size);
   return position;
 }
 

@@ -12,7 +12,7 @@ Activation product_activation(const Attributes& attributes);
 
 /// The elements of a float32, float16 or bfloat16 tensor as float32.
 void to_floats(const Tensor& tensor, float* out);
-/// Rounds to the element type of `out`, of the given offset and number of elements.
+/// Rounds `count` values to the elements of a float32, float16 or bfloat16 tensor.
 void from_floats(const float* values, int64_t count, const Tensor& out);
 
 /// Hands out parts of a block of scratch floats, each aligned to a cache line.

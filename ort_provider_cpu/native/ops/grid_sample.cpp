@@ -87,9 +87,10 @@ struct SampleTable {
 
   /// Sets sample `s` to all combinations of the taps of `rank` axes.
   void set(int64_t s, const AxisTaps* axes, const Shape& x, int rank) {
-    int64_t offsets[64] = {0};
-    A products[64] = {1};
-    bool counts[64] = {true};
+    int64_t offsets[64];
+    A products[64];
+    bool counts[64];
+    offsets[0] = 0, products[0] = 1, counts[0] = true;
     int64_t n = 1;
     for (int axis = 0; axis < rank; ++axis) {
       const AxisTaps& along = axes[axis];

@@ -2,6 +2,7 @@
 #include <limits>
 
 #include "engine/registry.h"
+#include "ops/topk_key.h"
 
 namespace ort_cpu {
 namespace {
@@ -18,37 +19,59 @@ struct Limits {
   bool has_least = false;
 };
 
-bool suppresses(const Box& a, const Box& b, float area_a, float area_b, float overlap) {
-  const float height = std::min(a.y_max, b.y_max) - std::max(a.y_min, b.y_min);
-  const float width = std::min(a.x_max, b.x_max) - std::max(a.x_min, b.x_min);
-  if (!(height > 0 && width > 0)) return false;
-  const float shared = height * width, joint = area_a + area_b - shared;
-  return shared > 0 && area_a > 0 && area_b > 0 && joint > 0 && shared / joint > overlap;
-}
+/// Boxes with their areas, each coordinate by itself so that a box is compared with several at once.
+class BoxList {
+ public:
+  void push_back(const Box& box, float area) {
+    const float row[]{box.y_min, box.x_min, box.y_max, box.x_max, area};
+    for (size_t i = 0; i < 5; ++i) values_[i].push_back(row[i]);
+  }
+  size_t size() const { return values_[0].size(); }
+
+  /// Whether a box of the list overlaps this one by more than `overlap` of their union.
+  bool suppresses(const Box& box, float area, float overlap) const {
+    constexpr size_t kBlock = 16;
+    size_t i = 0;
+    for (; i + kBlock <= size(); i += kBlock) {
+      int found = 0;
+      for (size_t k = i; k < i + kBlock; ++k) found |= overlaps(k, box, area, overlap);
+      if (found != 0) return true;
+    }
+    for (; i < size(); ++i)
+      if (overlaps(i, box, area, overlap)) return true;
+    return false;
+  }
+
+ private:
+  int overlaps(size_t i, const Box& box, float area, float overlap) const {
+    const float y_min = values_[0][i], x_min = values_[1][i], y_max = values_[2][i], x_max = values_[3][i], own = values_[4][i];
+    const float height = (y_max < box.y_max ? y_max : box.y_max) - (y_min > box.y_min ? y_min : box.y_min);
+    const float width = (x_max < box.x_max ? x_max : box.x_max) - (x_min > box.x_min ? x_min : box.x_min);
+    const float shared = height * width, joint = own + area - shared;
+    return (height > 0) & (width > 0) & (shared > 0) & (own > 0) & (area > 0) & (joint > 0) & (shared / joint > overlap);
+  }
+  std::array<std::vector<float>, 5> values_;
+};
 
 /// The boxes chosen for one class, best first: repeatedly the best that overlaps none of those chosen too much.
 std::vector<int64_t> select(const std::vector<Box>& boxes, const std::vector<float>& areas, const float* scores,
                             const Limits& limits) {
-  std::vector<int64_t> heap, chosen;
-  for (size_t i = 0; i < boxes.size(); ++i)
-    if (!limits.has_least || scores[i] > limits.least) heap.push_back(static_cast<int64_t>(i));
-  // NaN ranks below every number.
-  const auto worse = [scores](int64_t a, int64_t b) {
-    const bool a_is_nan = scores[a] != scores[a], b_is_nan = scores[b] != scores[b];
-    if (a_is_nan != b_is_nan) return a_is_nan;
-    if (!a_is_nan && scores[a] != scores[b]) return scores[a] < scores[b];
-    return a > b;
-  };
-  std::make_heap(heap.begin(), heap.end(), worse);
+  std::vector<PackedEntry> heap;
+  for (size_t i = 0; i < boxes.size(); ++i) {
+    if (limits.has_least && !(scores[i] > limits.least)) continue;
+    // NaN ranks below every number.
+    heap.emplace_back(scores[i] == scores[i] ? order_key(scores[i]) : 0, static_cast<int64_t>(i));
+  }
+  std::make_heap(heap.begin(), heap.end());
+  std::vector<int64_t> chosen;
+  BoxList taken;
   while (!heap.empty() && static_cast<int64_t>(chosen.size()) < limits.most) {
-    std::pop_heap(heap.begin(), heap.end(), worse);
-    const size_t candidate = static_cast<size_t>(heap.back());
+    std::pop_heap(heap.begin(), heap.end());
+    const size_t candidate = static_cast<size_t>(heap.back().index());
     heap.pop_back();
-    const bool is_free = std::none_of(chosen.begin(), chosen.end(), [&](int64_t other) {
-      const size_t i = static_cast<size_t>(other);
-      return suppresses(boxes[i], boxes[candidate], areas[i], areas[candidate], limits.overlap);
-    });
-    if (is_free) chosen.push_back(static_cast<int64_t>(candidate));
+    if (taken.suppresses(boxes[candidate], areas[candidate], limits.overlap)) continue;
+    chosen.push_back(static_cast<int64_t>(candidate));
+    taken.push_back(boxes[candidate], areas[candidate]);
   }
   return chosen;
 }
@@ -65,6 +88,7 @@ class NonMaxSuppression : public Kernel {
             ", C, ", boxes[1], "], got ", scores);
     for (int i = 2; i < 5; ++i)
       require(!ctx.has_input(i) || ctx.shape(i).size() <= 1, "input ", i, " must be a scalar, it has the shape ", ctx.shape(i));
+    if (boxes[1] > int64_t{UINT32_MAX}) throw_not_implemented("more than 2^32 boxes");
     ctx.output_of_unknown_shape(0, DType::i64);
   }
 

@@ -1,5 +1,6 @@
 // BatchNormalization.
 #include <cmath>
+#include <vector>
 
 #include "engine/registry.h"
 #include "ops/norm_affine.h"
@@ -19,7 +20,9 @@ class BatchNormalization : public Kernel {
   explicit BatchNormalization(const NodeSpec& node)
       : training_(node.attributes.integer("training_mode", 0) != 0),
         epsilon_(node.attributes.real("epsilon", 1e-5f)),
-        momentum_(node.attributes.real("momentum", 0.9f)) {}
+        momentum_(node.attributes.real("momentum", 0.9f)) {
+    fold_constants(node);
+  }
 
   struct State {
     int64_t images, channels, inner;
@@ -42,13 +45,18 @@ class BatchNormalization : public Kernel {
     ctx.output(1, ctx.dtype(3), {channels});
     ctx.output(2, ctx.dtype(3), {channels});
     if (!training_) ctx.may_overwrite(0, 0);
-    if (x.size() > 0 || training_) ctx.scratch(static_cast<size_t>(channels) * kParameters * sizeof(double));
+    if (folded_.empty() && (x.size() > 0 || training_)) ctx.scratch(static_cast<size_t>(channels) * kParameters * sizeof(double));
     ctx.state(std::move(state));
   }
 
   void run(RunContext& ctx) const override {
     const State& state = ctx.state<State>();
     if (ctx.input(0).size() == 0 && !training_) return;
+    if (!folded_.empty()) {
+      const float *mean = folded_.data(), *scale = mean + state.channels, *bias = scale + state.channels;
+      apply<float>(ctx, state, mean, scale, bias);
+      return;
+    }
     dispatch_float(ctx.input(0).dtype, [&]<class T>() { run_as<T>(ctx, state); });
   }
 
@@ -58,7 +66,7 @@ class BatchNormalization : public Kernel {
   template <class T>
   void run_as(RunContext& ctx, const State& state) const {
     using C = compute_t<T>;
-    const auto [images, channels, inner, layout] = state;
+    const int64_t channels = state.channels;
     C* scale = ctx.scratch<C>();
     C *bias = scale + channels, *mean = bias + channels, *variance = mean + channels;
     load_elements(ctx.input(1), 0, channels, scale);
@@ -67,16 +75,42 @@ class BatchNormalization : public Kernel {
     load_elements(ctx.input(4), 0, channels, variance);
     if (training_) replace_statistics<T>(ctx, state, mean, variance, variance + channels);
     if (!ctx.wants(0) || ctx.input(0).size() == 0) return;
-    for (int64_t c = 0; c < channels; ++c)
-      scale[c] = static_cast<C>(static_cast<double>(scale[c]) / std::sqrt(static_cast<double>(variance[c]) + epsilon_));
+    for (int64_t c = 0; c < channels; ++c) scale[c] = static_cast<C>(factor(scale[c], variance[c]));
+    apply<T>(ctx, state, mean, scale, bias);
+  }
+
+  double factor(double scale, double variance) const { return scale / std::sqrt(variance + epsilon_); }
+
+  /// Prepares [mean, factor, bias] where all four vectors are constants of float32 and of equal size.
+  void fold_constants(const NodeSpec& node) {
+    const Tensor* constants[4];
+    for (int i = 0; i < 4; ++i) {
+      constants[i] = node.constant(i + 1);
+      if (constants[i] == nullptr || constants[i]->dtype != DType::f32 || constants[i]->shape != constants[0]->shape) return;
+    }
+    if (training_ || node.dtype(0) != DType::f32 || constants[0]->shape.rank() != 1) return;
+    const int64_t channels = constants[0]->size();
+    folded_.resize(static_cast<size_t>(3 * channels));
+    for (int64_t c = 0; c < channels; ++c) {
+      folded_[c] = constants[2]->as<float>()[c];
+      folded_[channels + c] = static_cast<float>(factor(constants[0]->as<float>()[c], constants[3]->as<float>()[c]));
+      folded_[2 * channels + c] = constants[1]->as<float>()[c];
+    }
+    for (int i = 1; i <= 4; ++i) node.release_constant(i);
+  }
+
+  template <class T>
+  static void apply(const RunContext& ctx, const State& state, const compute_t<T>* mean, const compute_t<T>* scale,
+                    const compute_t<T>* bias) {
+    const int64_t images = state.images, channels = state.channels, inner = state.inner;
     const T* x = ctx.input(0).as<T>();
     T* y = ctx.output(0).as<T>();
     if (inner == 1) {
-      ctx.parallel_for(images, 1 + kGrain / channels, [&, channels = channels](int64_t first, int64_t last) {
+      ctx.parallel_for(images, 1 + kGrain / channels, [&](int64_t first, int64_t last) {
         affine_columns(y + first * channels, x + first * channels, last - first, channels, mean, scale, bias);
       });
     } else {
-      ctx.parallel_for(images * channels, 1 + kGrain / inner, [&, channels = channels, inner = inner](int64_t first, int64_t last) {
+      ctx.parallel_for(images * channels, 1 + kGrain / inner, [&](int64_t first, int64_t last) {
         for (int64_t i = first; i < last; ++i) {
           const int64_t c = i % channels;
           affine_row(y + i * inner, x + i * inner, inner, mean[c], scale[c], bias[c]);
@@ -120,6 +154,7 @@ class BatchNormalization : public Kernel {
 
   const bool training_;
   const double epsilon_, momentum_;
+  std::vector<float> folded_;
 };
 
 const Registration registration{

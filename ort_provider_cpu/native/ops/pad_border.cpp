@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "ops/transpose_copy.h"
+#include "simd/transpose.h"
 
 namespace ort_cpu {
 
@@ -53,6 +54,10 @@ PaddedCopy::PaddedCopy(PadMode mode, const Shape& shape, const std::vector<int64
       outer_[n_outer_++] = axes[i];
     }
   }
+  if (mode != PadMode::constant) {
+    for (int64_t i = 0; i < inner_.begin; ++i) border_.push_back(source_of(inner_, i) - inner_.first);
+    for (int64_t i = inner_.begin + inner_.kept; i < inner_.out(); ++i) border_.push_back(source_of(inner_, i) - inner_.first);
+  }
 }
 
 int64_t PaddedCopy::source_of(const Axis& axis, int64_t position) const {
@@ -85,40 +90,50 @@ int64_t PaddedCopy::row_of(int64_t row) const {
   return at;
 }
 
+/// How many rows from this one on follow each other in the source as they do in the output; 0 if this one is no such row.
+int64_t PaddedCopy::plain_rows_from(int64_t row) const {
+  const Axis& axis = outer_[n_outer_ - 1];
+  const int64_t position = row % axis.out() - axis.begin;
+  return position >= 0 && position < axis.kept ? axis.kept - position : 0;
+}
+
 template <class T>
-void PaddedCopy::write_rows(const RunContext& ctx, const T* x, T value, T* y) const {
-  const int64_t row_size = inner_.out() * unit_, kept = inner_.kept * unit_;
-  const auto border = [&](const T* row, T* to, int64_t first, int64_t last) {
-    if (mode_ == PadMode::constant) {
-      std::fill_n(to + first * unit_, (last - first) * unit_, value);
-      return;
-    }
-    for (int64_t i = first; i < last; ++i)
-      std::copy_n(row + (source_of(inner_, i) - inner_.first) * unit_, unit_, to + i * unit_);
-  };
-  const auto write = [&](int64_t begin, int64_t end, auto&& copy) {
-    for (int64_t i = begin; i < end; ++i) {
-      T* to = y + i * row_size;
-      const int64_t source = row_of(i);
-      if (source < 0) {
-        std::fill_n(to, row_size, value);
-        continue;
-      }
-      const T* row = x + (source + inner_.first) * unit_;
-      border(row, to, 0, inner_.begin);
-      if (kept > 0) copy(row, to + inner_.begin * unit_);
-      border(row, to, inner_.begin + inner_.kept, inner_.out());
-    }
-  };
-  const size_t bytes = static_cast<size_t>(kept) * sizeof(T);
-  if (rows_ < 2 * ctx.threads()) {
-    write(0, rows_, [&](const T* from, T* to) { copy_bytes(ctx, from, to, bytes); });
-    return;
+void PaddedCopy::write_borders(const T* row, T value, T* to) const {
+  T* const after = to + (inner_.begin + inner_.kept) * unit_;
+  if (mode_ == PadMode::constant) {
+    std::fill_n(to, inner_.begin * unit_, value);
+    std::fill_n(after, inner_.end * unit_, value);
+  } else if (unit_ == 1) {
+    const int64_t* border = border_.data();
+    for (int64_t i = 0; i < inner_.begin; ++i) to[i] = row[*border++];
+    for (int64_t i = 0; i < inner_.end; ++i) after[i] = row[*border++];
+  } else {
+    const int64_t* border = border_.data();
+    for (int64_t i = 0; i < inner_.begin; ++i) std::copy_n(row + *border++ * unit_, unit_, to + i * unit_);
+    for (int64_t i = 0; i < inner_.end; ++i) std::copy_n(row + *border++ * unit_, unit_, after + i * unit_);
   }
-  const int64_t grain = std::max<int64_t>(1, kCopyGrainBytes / (row_size * static_cast<int64_t>(sizeof(T))));
-  ctx.parallel_for(rows_, grain, [&](int64_t begin, int64_t end) {
-    write(begin, end, [bytes](const T* from, T* to) { std::memcpy(to, from, bytes); });
-  });
+}
+
+template <class T>
+void PaddedCopy::write_rows(const T* x, T value, T* y, int64_t begin, int64_t end) const {
+  const int64_t row_size = inner_.out() * unit_, kept = inner_.kept * unit_;
+  const int64_t source_size = outer_[n_outer_ - 1].stride * unit_;
+  for (int64_t i = begin; i < end;) {
+    T* to = y + i * row_size;
+    const int64_t source = row_of(i);
+    if (source < 0) {
+      std::fill_n(to, row_size, value);
+      ++i;
+      continue;
+    }
+    const int64_t count = std::clamp<int64_t>(plain_rows_from(i), 1, end - i);
+    const T* row = x + (source + inner_.first) * unit_;
+    if (kept > 0)
+      simd::movement_table().copy_rows(row, source_size * static_cast<int64_t>(sizeof(T)), to + inner_.begin * unit_,
+                                       row_size * static_cast<int64_t>(sizeof(T)), count, static_cast<size_t>(kept) * sizeof(T));
+    for (int64_t r = 0; r < count; ++r) write_borders(row + r * source_size, value, to + r * row_size);
+    i += count;
+  }
 }
 
 void PaddedCopy::run(const RunContext& ctx, const Tensor& x, const void* value, const Tensor& y) const {
@@ -126,7 +141,15 @@ void PaddedCopy::run(const RunContext& ctx, const Tensor& x, const void* value, 
   dispatch_size(x.dtype, [&]<class T>() {
     T fill{};
     if (value != nullptr) std::memcpy(&fill, value, sizeof(T));
-    write_rows<T>(ctx, x.as<const T>(), fill, y.as<T>());
+    if (n_outer_ == 0) {
+      copy_bytes(ctx, x.as<const T>() + inner_.first * unit_, y.as<T>() + inner_.begin * unit_,
+                 static_cast<size_t>(inner_.kept * unit_) * sizeof(T));
+      write_borders(x.as<const T>() + inner_.first * unit_, fill, y.as<T>());
+      return;
+    }
+    const int64_t row_bytes = inner_.out() * unit_ * static_cast<int64_t>(sizeof(T));
+    ctx.parallel_for(rows_, kCopyGrainBytes / row_bytes + 1,
+                     [&](int64_t begin, int64_t end) { write_rows<T>(x.as<const T>(), fill, y.as<T>(), begin, end); });
   });
 }
 

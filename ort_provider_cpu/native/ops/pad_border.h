@@ -14,7 +14,7 @@ enum class PadMode { constant, reflect, edge, wrap };
 PadMode parse_pad_mode(const std::string& name);
 
 /// Made once per shape. Axes that are not padded are merged with their neighbours; what follows the last padded axis is a unit
-/// that is copied whole.
+/// that is copied whole, and a row is what lies along the last padded axis.
 class PaddedCopy {
  public:
   /// `begins` and `ends` hold one number per axis of `shape`: elements added, or removed if negative.
@@ -38,8 +38,11 @@ class PaddedCopy {
 
   int64_t source_of(const Axis& axis, int64_t position) const;
   int64_t row_of(int64_t row) const;
+  int64_t plain_rows_from(int64_t row) const;
   template <class T>
-  void write_rows(const RunContext& ctx, const T* x, T value, T* y) const;
+  void write_rows(const T* x, T value, T* y, int64_t begin, int64_t end) const;
+  template <class T>
+  void write_borders(const T* row, T value, T* to) const;
 
   PadMode mode_;
   Shape out_;
@@ -49,6 +52,7 @@ class PaddedCopy {
   int n_outer_ = 0;
   std::array<Axis, kMaxRank> outer_{};
   Axis inner_;
+  std::vector<int64_t> border_;  // of a row that continues its source: where each unit of padding comes from, in units
 };
 
 }  // namespace ort_cpu

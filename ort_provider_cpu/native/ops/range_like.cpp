@@ -67,11 +67,16 @@ class Range : public Kernel {
     }
   }
 
-  /// Unsigned integers stand for those of T, whose products may wrap around.
+  /// Unsigned integers stand for those of T: they add up to the same, and may wrap around.
   template <class T, class C>
   static void fill(const RunContext& ctx, std::span<T> y, C start, C delta) {
-    ctx.parallel_for(static_cast<int64_t>(y.size()), 32768, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) y[static_cast<size_t>(i)] = make<T>(start + static_cast<C>(i) * delta);
+    ctx.parallel_for(static_cast<int64_t>(y.size()), 32768, [&, to = y.data()](int64_t begin, int64_t end) {
+      if constexpr (std::is_integral_v<C>) {
+        C value = start + static_cast<C>(begin) * delta;
+        for (int64_t i = begin; i < end; ++i, value += delta) to[i] = static_cast<T>(value);
+      } else {
+        for (int64_t i = begin; i < end; ++i) to[i] = make<T>(start + static_cast<C>(i) * delta);
+      }
     });
   }
   template <class T, class C>
@@ -138,10 +143,15 @@ class ConstantOfShape : public Kernel {
   void run(RunContext& ctx) const override {
     const Tensor& y = ctx.output(0);
     dispatch_size(y.dtype, [&]<class T>() {
-      T value{};
+      T value{}, zero{};
       if (value_ != nullptr) std::memcpy(&value, value_->view().data, sizeof(T));
-      ctx.parallel_for(y.size(), 65536,
-                       [&](int64_t begin, int64_t end) { std::fill(y.as<T>() + begin, y.as<T>() + end, value); });
+      const bool is_zero = std::memcmp(&value, &zero, sizeof(T)) == 0;
+      ctx.parallel_for(y.size(), 65536, [&](int64_t begin, int64_t end) {
+        if (is_zero)
+          std::memset(y.as<std::byte>() + static_cast<size_t>(begin) * sizeof(T), 0, static_cast<size_t>(end - begin) * sizeof(T));
+        else
+          std::fill(y.as<T>() + begin, y.as<T>() + end, value);
+      });
     });
   }
 

@@ -195,6 +195,7 @@ class Reduce : public Kernel {
       else if (keep_) out.push_back(1);
     }
     ctx.output(0, ctx.dtype(0), out);
+    if (kKind == Reduction::sum_exp) ctx.cost_ns(0.3 * static_cast<double>(shape.size()));
     ctx.state(ReduceLayout(shape, is_reduced));
   }
 

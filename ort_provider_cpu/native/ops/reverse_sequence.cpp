@@ -31,16 +31,14 @@ class ReverseSequence : public Kernel {
       require(lengths[b] >= 0 && lengths[b] <= steps, "the length ", lengths[b], " of batch ", b, " is not in [0, ", steps, "]");
     if (x.size() == 0) return;
     const int64_t bytes = x.shape.size_from(2) * static_cast<int64_t>(size_of(x.dtype));
-    const int64_t step_stride = time_axis_ == 0 ? batches * bytes : bytes, batch_stride = time_axis_ == 0 ? bytes : steps * bytes;
+    const int64_t columns = x.shape[1];
     const auto& table = simd::movement_table();
-    ctx.parallel_for(batches, kCopyGrainBytes / (steps * bytes) + 1, [&](int64_t begin, int64_t end) {
-      for (int64_t b = begin; b < end; ++b) {
-        const char* from = x.as<const char>() + b * batch_stride;
-        char* to = y.as<char>() + b * batch_stride;
-        const int64_t n = lengths[b];
-        if (n > 0) table.copy_rows(from + (n - 1) * step_stride, -step_stride, to, step_stride, n, static_cast<size_t>(bytes));
-        table.copy_rows(from + n * step_stride, step_stride, to + n * step_stride, step_stride, steps - n,
-                        static_cast<size_t>(bytes));
+    ctx.parallel_for(batches * steps, kCopyGrainBytes / bytes + 1, [&](int64_t begin, int64_t end) {
+      for (int64_t at = begin; at < end; ++at) {
+        const int64_t row = at / columns, column = at % columns;
+        const int64_t step = time_axis_ == 0 ? row : column, length = lengths[time_axis_ == 0 ? column : row];
+        const int64_t shift = step < length ? (length - 1 - 2 * step) * (time_axis_ == 0 ? columns : 1) : 0;
+        table.copy_rows(x.as<const char>() + (at + shift) * bytes, 0, y.as<char>() + at * bytes, 0, 1, static_cast<size_t>(bytes));
       }
     });
   }

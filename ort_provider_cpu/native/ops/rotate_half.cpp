@@ -11,12 +11,14 @@ constexpr int kOuter = 3;
 constexpr int64_t kGrain = 1 << 14;
 
 /// y = x * cos + concat(-x2, x1) * sin with x = concat(x1, x2) along the last axis.
-/// x [B, H, S, D] (x_layout "bhsd") or [B, S, H * D] ("bshd", with num_heads); cos, sin broadcast to [B, H, S, D] -> y [B, H, S, D].
+/// x [B, H, S, D] (x_layout "bhsd") or [B, S, H * D] ("bshd", with num_heads); cos, sin broadcast to
+/// [B, H, S, D] -> y [B, H, S, D].
 class RotateHalf : public Kernel {
  public:
   explicit RotateHalf(const NodeSpec& node)
       : joined_(node.attributes.text("x_layout", "bhsd") == "bshd"), heads_(node.attributes.integer("num_heads", 0)) {
     require(joined_ || node.attributes.text("x_layout", "bhsd") == "bhsd", "x_layout must be bhsd or bshd");
+    for (int i = 0; i < 3; ++i) require(node.has_input(i), "input ", i, " is missing");
     require(!joined_ || heads_ > 0, "num_heads must be positive, got ", heads_);
   }
 

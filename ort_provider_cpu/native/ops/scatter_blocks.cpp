@@ -113,9 +113,19 @@ class Col2Im : public Kernel {
           step *= grid.image[i];
         }
         if (!is_inside) continue;
-        for (int64_t i = 0, at = start[static_cast<size_t>(last)]; i < columns; ++i, at += grid.stride[last])
-          if (at >= 0 && at < grid.image[last]) y[base + at] = sum(y[base + at], x[i]);
+        add_row(x, y + base, columns, start[static_cast<size_t>(last)], grid.stride[last], grid.image[last]);
       }
+    }
+  }
+  /// y[first + i * stride] += x[i] where that is within [0, size).
+  template <class T>
+  static void add_row(const T* x, T* y, int64_t columns, int64_t first, int64_t stride, int64_t size) {
+    const int64_t begin = first >= 0 ? 0 : (-first + stride - 1) / stride;
+    const int64_t end = first >= size ? 0 : std::min(columns, (size - first + stride - 1) / stride);
+    if (stride == 1) {
+      for (int64_t i = begin; i < end; ++i) y[first + i] = sum(y[first + i], x[i]);
+    } else {
+      for (int64_t i = begin; i < end; ++i) y[first + i * stride] = sum(y[first + i * stride], x[i]);
     }
   }
   template <class T>

@@ -1,6 +1,9 @@
 // TopK.
+#include <bit>
+
 #include "engine/registry.h"
 #include "ops/topk_key.h"
+#include "simd/transpose.h"
 
 namespace ort_cpu {
 namespace {
@@ -9,43 +12,47 @@ namespace {
 template <class T, bool kLargest>
 class Selector {
  public:
-  Selector(int64_t k, int64_t n) : k_(static_cast<size_t>(k)) {
-    candidates_.reserve(is_streaming(k, n) ? 2 * (k_ + kBlock) : static_cast<size_t>(n));
+  Selector(int64_t k, int64_t n) : k_(static_cast<size_t>(k)), n_(n) {
+    candidates_.reserve(is_streaming() ? 2 * (k_ + kBlock) : static_cast<size_t>(n));
   }
 
-  /// Writes values and indices, `stride` apart, of the row of `n` elements at `x`, of the same stride.
-  void select(const T* x, int64_t n, int64_t stride, T* values, int64_t* indices) {
+  /// Writes the values and indices, `stride` apart, of the row of n elements at `x`.
+  void select(const T* x, T* values, int64_t* indices, int64_t stride) {
     candidates_.clear();
-    if (k_ == 0) return;
-    if (stride == 1 && is_streaming(static_cast<int64_t>(k_), n)) {
-      stream(x, n);
+    if (is_streaming()) {
+      stream(x);
     } else {
-      for (int64_t i = 0; i < n; ++i) candidates_.push_back(Entry::make(x[i * stride], i));
+      for (int64_t i = 0; i < n_; ++i) candidates_.push_back(entry(x, i));
     }
     keep_best();
     std::sort(candidates_.begin(), candidates_.end(), std::greater<>());
-    for (size_t i = 0; i < k_; ++i) {
-      const int64_t at = candidates_[i].index();
-      values[static_cast<int64_t>(i) * stride] = x[at * stride];
-      indices[static_cast<int64_t>(i) * stride] = at;
+    for (int64_t i = 0; const Entry& best : candidates_) {
+      indices[i] = best.index();
+      values[i] = x[best.index()];
+      i += stride;
     }
   }
 
  private:
-  using Entry = RankedEntry<T, kLargest>;
+  using Entry = RankedEntry<T>;
   static constexpr size_t kBlock = 32;
-  static bool is_streaming(int64_t k, int64_t n) { return k < n / 8; }
 
-  /// Collects whatever is no worse than the worst of the best k so far; most blocks hold nothing of the kind.
-  void stream(const T* x, int64_t n) {
+  static Entry entry(const T* x, int64_t i) {
+    const order_key_t<T> key = order_key(x[i]);
+    return {kLargest ? key : static_cast<order_key_t<T>>(~key), i};
+  }
+  bool is_streaming() const { return static_cast<int64_t>(k_) < n_ / 8; }
+
+  /// Collects whatever is better than the worst of the best k so far; most blocks hold nothing of the kind.
+  void stream(const T* x) {
     int64_t i = 0;
-    for (; i < static_cast<int64_t>(k_); ++i) candidates_.push_back(Entry::make(x[i], i));
+    for (; i < static_cast<int64_t>(k_); ++i) candidates_.push_back(entry(x, i));
     Entry worst = *std::min_element(candidates_.begin(), candidates_.end());
-    while (i < n) {
-      const int64_t end = std::min<int64_t>(n, i + static_cast<int64_t>(kBlock));
+    while (i < n_) {
+      const int64_t end = std::min<int64_t>(n_, i + static_cast<int64_t>(kBlock));
       if (may_contain_better(x + i, end - i, x[worst.index()])) {
         for (int64_t j = i; j < end; ++j)
-          if (const Entry entry = Entry::make(x[j], j); entry > worst) candidates_.push_back(entry);
+          if (const Entry candidate = entry(x, j); candidate > worst) candidates_.push_back(candidate);
         if (candidates_.size() >= 2 * k_ + kBlock) {
           keep_best();
           worst = candidates_[k_ - 1];
@@ -72,6 +79,7 @@ class Selector {
   }
 
   const size_t k_;
+  const int64_t n_;
   std::vector<Entry> candidates_;
 };
 
@@ -90,6 +98,7 @@ class TopK : public Kernel {
     out[axis] = k;
     ctx.output(0, ctx.dtype(0), out);
     ctx.output(1, DType::i64, out);
+    if (out[axis] > int64_t{UINT32_MAX}) throw_not_implemented("an axis of more than 2^32 elements");
     if (!ctx.wants(0) || !ctx.wants(1))
       ctx.scratch(static_cast<size_t>(out.size()) * (ctx.wants(0) ? sizeof(int64_t) : size_of(ctx.dtype(0))));
     ctx.state(k);
@@ -114,13 +123,24 @@ class TopK : public Kernel {
     const int64_t n = x.shape[axis], k = ctx.state<int64_t>(), inner = x.shape.size_from(axis + 1);
     T* values = ctx.wants(0) ? ctx.output(0).as<T>() : ctx.scratch<T>();
     int64_t* indices = ctx.wants(1) ? ctx.output(1).as<int64_t>() : ctx.scratch<int64_t>();
-    const int64_t rows = x.shape.size_to(axis) * inner;
-    if (k == 0) return;
-    ctx.parallel_for(rows, 16384 / n + 1, [&](int64_t begin, int64_t end) {
+    const int64_t outer = x.shape.size_to(axis);
+    if (k == 0 || x.size() == 0) return;
+    // Rows along an inner axis are taken together, as many as fill a cache line, so that each line is read once.
+    const int64_t width = std::min<int64_t>(inner, std::max<int64_t>(1, 64 / static_cast<int64_t>(sizeof(T))));
+    const int64_t groups = (inner + width - 1) / width;
+    ctx.parallel_for(outer * groups, 16384 / (n * width) + 1, [&](int64_t begin, int64_t end) {
       Selector<T, kLargest> selector(k, n);
-      for (int64_t row = begin; row < end; ++row) {
-        const int64_t o = row / inner, i = row % inner;
-        selector.select(x.as<const T>() + o * n * inner + i, n, inner, values + o * k * inner + i, indices + o * k * inner + i);
+      std::vector<T> rows(inner > 1 ? static_cast<size_t>(width * n) : 0);
+      for (int64_t group = begin; group < end; ++group) {
+        const int64_t o = group / groups, first = group % groups * width, count = std::min(width, inner - first);
+        const T* from = x.as<const T>() + o * n * inner + first;
+        if (inner > 1) {
+          simd::movement_table().transpose[std::countr_zero(sizeof(T))](
+              from, inner * static_cast<int64_t>(sizeof(T)), rows.data(), n * static_cast<int64_t>(sizeof(T)), n, count);
+          from = rows.data();
+        }
+        for (int64_t i = 0; i < count; ++i)
+          selector.select(from + i * n, values + o * k * inner + first + i, indices + o * k * inner + first + i, inner);
       }
     });
   }

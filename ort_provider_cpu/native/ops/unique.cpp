@@ -20,16 +20,36 @@ struct Groups {
   }
 };
 
+template <class Key>
+struct KeyedIndex {
+  Key key;
+  int64_t index;
+};
+
+/// Sorts by key, leaving the order of equal keys; bytes that all keys share cost one look.
+template <class Key>
+void sort_by_key(std::vector<KeyedIndex<Key>>& entries) {
+  std::vector<KeyedIndex<Key>> other(entries.size());
+  for (size_t shift = 0; shift < 8 * sizeof(Key); shift += 8) {
+    const auto digit = [shift](const KeyedIndex<Key>& entry) { return static_cast<size_t>(entry.key >> shift & 0xff); };
+    std::array<size_t, 256> starts{};
+    for (const auto& entry : entries) ++starts[digit(entry)];
+    if (!entries.empty() && starts[digit(entries[0])] == entries.size()) continue;
+    for (size_t total = 0; size_t& start : starts) {
+      const size_t count = start;
+      start = total;
+      total += count;
+    }
+    for (const auto& entry : entries) other[starts[digit(entry)]++] = entry;
+    entries.swap(other);
+  }
+}
+
 template <class T>
 Groups group_elements(std::span<const T> x) {
-  struct Entry {
-    UnsignedOf<sizeof(T)> key;
-    int64_t index;
-    auto operator<=>(const Entry&) const = default;
-  };
-  std::vector<Entry> entries(x.size());
+  std::vector<KeyedIndex<order_key_t<T>>> entries(x.size());
   for (size_t i = 0; i < x.size(); ++i) entries[i] = {order_key(x[i]), static_cast<int64_t>(i)};
-  std::sort(entries.begin(), entries.end());
+  sort_by_key(entries);
   Groups groups;
   groups.order.reserve(entries.size());
   for (size_t i = 0; i < entries.size(); ++i) {

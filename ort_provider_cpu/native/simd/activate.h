@@ -12,9 +12,9 @@ ORT_CPU_INLINE Vec activate(Vec x, [[maybe_unused]] Vec alpha, [[maybe_unused]] 
   using Kind = ort_cpu::ActivationKind;
   const Vec zero = {};
   if constexpr (K == Kind::relu) {
-    return max(zero, x);
+    return larger(zero, x);
   } else if constexpr (K == Kind::clip) {
-    return min(beta, max(alpha, x));
+    return smaller(beta, larger(alpha, x));
   } else if constexpr (K == Kind::leaky_relu) {
     return x < zero ? alpha * x : x;
   } else if constexpr (K == Kind::sigmoid) {
@@ -24,9 +24,9 @@ ORT_CPU_INLINE Vec activate(Vec x, [[maybe_unused]] Vec alpha, [[maybe_unused]] 
   } else if constexpr (K == Kind::silu) {
     return silu(x, alpha);
   } else if constexpr (K == Kind::hard_sigmoid) {
-    return min(set1(1.f), max(zero, fma(alpha, x, beta)));
+    return smaller(set1(1.f), larger(zero, fma(alpha, x, beta)));
   } else if constexpr (K == Kind::hard_swish) {
-    return x * min(set1(1.f), max(zero, fma(alpha, x, beta)));
+    return x * smaller(set1(1.f), larger(zero, fma(alpha, x, beta)));
   } else if constexpr (K == Kind::gelu_erf) {
     return gelu_erf(x);
   } else if constexpr (K == Kind::gelu_tanh) {

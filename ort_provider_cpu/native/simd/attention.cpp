@@ -17,6 +17,7 @@ constexpr auto& gemv = ort_cpu::simd::ORT_CPU_PASTE(gemv_table, ORT_CPU_LEVEL);
 constexpr int64_t kMostKeys = 512;
 /// Scores that are worked on at a time: they stay in the first-level cache.
 constexpr int64_t kMostScores = 4608;
+constexpr int64_t kMostRowsOfScores = kMostScores / kPanel;
 /// Rows up to which keys and values are read in place.
 constexpr int64_t kFewRows = kTileRows;
 constexpr float kMinusInfinity = -__builtin_inff();
@@ -65,21 +66,8 @@ ORT_CPU_INLINE Range visible(const AttentionHead& head, int64_t r, int64_t begin
 /// exp(x) for x <= 0.
 ORT_CPU_INLINE Vec exp_of_negative(Vec x) {
   Vec n;
-  const Vec r = reduce_exp(max(set1(-105.f), x), n);
+  const Vec r = reduce_exp(larger(set1(-105.f), x), n);
   return scale_by_power(expm1_reduced(r) + 1.f, n);
-}
-
-ORT_CPU_INLINE VecI lane_numbers() {
-  VecI numbers;
-#pragma GCC unroll 16
-  for (int i = 0; i < kLanes; ++i) numbers[i] = i;
-  return numbers;
-}
-
-ORT_CPU_INLINE float largest_lane(Vec v) {
-#pragma GCC unroll 4
-  for (int half = kLanes / 2; half > 0; half /= 2) v = max(v, __builtin_shuffle(v, lane_numbers() ^ half));
-  return v[0];
 }
 
 /// Softcap and mask of the scores of one row; returns the largest.
@@ -99,7 +87,7 @@ ORT_CPU_INLINE float prepare_scores(const AttentionHead& head, float* scores, co
     if constexpr (kMask) m = head.mask_column == 1 ? load(mask + t) : set1(mask[t * head.mask_column]);
     const Vec x = change(load(scores + t), m);
     if (kSoftcap || kMask) store(scores + t, x);
-    largest = max(x, largest);
+    largest = larger(x, largest);
   }
   const int rest = static_cast<int>(last - t);
   if (rest > 0) {
@@ -107,7 +95,7 @@ ORT_CPU_INLINE float prepare_scores(const AttentionHead& head, float* scores, co
     if constexpr (kMask) m = head.mask_column == 1 ? load_some(mask + t, rest) : set1(mask[t * head.mask_column]);
     const Vec x = change(load_some(scores + t, rest), m);
     if (kSoftcap || kMask) store_some(scores + t, x, rest);
-    largest = max(lane_numbers() < rest ? x : set1(kMinusInfinity), largest);
+    largest = larger(lane_numbers() < rest ? x : set1(kMinusInfinity), largest);
   }
   return largest_lane(largest);
 }
@@ -161,33 +149,49 @@ void fill_zero(float* row, int64_t n) {
   if (j < n) store_some(row + j, Vec{}, static_cast<int>(n - j));
 }
 
-/// Turns the scores of one row into weights relative to the row's running maximum, and adjusts what it has summed so far.
-/// Columns [0, keys) of the scores are defined afterwards.
-void soften_row(const AttentionHead& head, float* scores, int64_t r, int64_t begin, Range seen, Range columns, bool is_first,
-                float& maximum, float& sum) {
-  fill_zero(scores + columns.first, seen.first - columns.first);
-  fill_zero(scores + seen.last, columns.last - seen.last);
-  const float* mask =
-      head.mask == nullptr ? nullptr : head.mask + r * head.mask_row + begin * head.mask_column;
-  const float largest = prepare_row(head, scores, mask, seen.first, seen.last);
-  if (is_first) {
-    maximum = kMinusInfinity;
-    sum = 0;
+/// Running maximum and sum of the rows of a head.
+struct Running {
+  float *maxima, *sums;
+};
+
+/// Turns scores of rows into weights relative to the rows' running maxima, and adjusts what has been summed so far.
+/// The scores of `columns` are defined afterwards.
+void soften_rows(const AttentionHead& head, float* scores, int64_t stride, int64_t row, int64_t rows, int64_t begin,
+                 Range columns, bool is_first, Running running) {
+  Range seen[kMostRowsOfScores];
+  float before[kMostRowsOfScores];
+  // One step for all rows after the other, so that the processor need not wait for the end of each.
+  for (int64_t i = 0; i < rows; ++i) {
+    Range& range = seen[i];
+    range = visible(head, row + i, begin, columns.last);
+    if (range.first >= range.last) range = {columns.first, columns.first};
+    float* const own = scores + i * stride;
+    fill_zero(own + columns.first, range.first - columns.first);
+    fill_zero(own + range.last, columns.last - range.last);
+    const float* mask = head.mask == nullptr ? nullptr : head.mask + (row + i) * head.mask_row + begin * head.mask_column;
+    const float largest = prepare_row(head, own, mask, range.first, range.last);
+    before[i] = is_first ? kMinusInfinity : running.maxima[row + i];
+    float maximum = largest > before[i] ? largest : before[i];
+    if (maximum == kMinusInfinity && has_nan(own, range)) maximum = 0;
+    running.maxima[row + i] = maximum;
   }
-  const float before = maximum;
-  if (largest > before) maximum = largest;
-  if (maximum == kMinusInfinity && has_nan(scores, seen)) maximum = 0;
-  if (maximum == kMinusInfinity) {
-    fill_zero(scores + seen.first, seen.last - seen.first);
-    return;
-  }
-  const float added = exponentials(scores, maximum, seen.first, seen.last);
-  if (before == kMinusInfinity) {
-    sum = added;
-  } else {
-    const float factor = exp_of_negative(set1(before - maximum))[0];
-    if (factor != 1) scale_row(head.out + r * head.out_stride, head.value_depth, factor);
-    sum = sum * factor + added;
+  for (int64_t i = 0; i < rows; ++i) {
+    const float maximum = running.maxima[row + i];
+    float& sum = running.sums[row + i];
+    float* const own = scores + i * stride;
+    if (maximum == kMinusInfinity) {
+      fill_zero(own + seen[i].first, seen[i].last - seen[i].first);
+      sum = 0;
+      continue;
+    }
+    const float added = exponentials(own, maximum, seen[i].first, seen[i].last);
+    if (is_first || before[i] == kMinusInfinity) {
+      sum = added;
+    } else {
+      const float factor = exp_of_negative(set1(before[i] - maximum))[0];
+      if (factor != 1) scale_row(head.out + (row + i) * head.out_stride, head.value_depth, factor);
+      sum = sum * factor + added;
+    }
   }
 }
 
@@ -222,12 +226,8 @@ void attend_rows(const AttentionHead& head, const Cut& cut, float* scratch, int6
     call.b = head.k + begin * (head.k_transposed ? 1 : head.k_stride);
     (head.k_transposed ? gemv.multiply : gemv.multiply_transposed)(call, columns.first, columns.last);
   }
-  for (int64_t r = row; r < row + rows; ++r) {
-    Range seen = visible(head, r, begin, keys);
-    if (seen.first >= seen.last) seen = {columns.first, columns.first};
-    soften_row(head, scores + (r - row) * cut.keys, r, begin, seen, columns, is_first, scratch[cut.maxima + r],
-               scratch[cut.sums + r]);
-  }
+  soften_rows(head, scores, cut.keys, row, rows, begin, columns, is_first,
+              {scratch + cut.maxima, scratch + cut.sums});
   call = {.m = rows, .n = head.value_depth, .k = columns.last - columns.first, .a = scores + columns.first, .lda = cut.keys,
           .b = head.v + (begin + columns.first) * head.v_stride, .ldb = head.v_stride, .c = out, .ldc = head.out_stride,
           .epilogue = {.residual = is_first ? nullptr : out, .residual_stride = head.out_stride}};

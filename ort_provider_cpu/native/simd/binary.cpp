@@ -14,11 +14,11 @@ ORT_CPU_INLINE Vec apply(Vec a, Vec b) {
   else if constexpr (K == Binary::sub) return a - b;
   else if constexpr (K == Binary::mul) return a * b;
   else if constexpr (K == Binary::div) return a / b;
-  else if constexpr (K == Binary::max) return a != a ? a : max(a, b);
-  else if constexpr (K == Binary::min) return a != a ? a : min(a, b);
+  else if constexpr (K == Binary::max) return a != a ? a : larger(a, b);
+  else if constexpr (K == Binary::min) return a != a ? a : smaller(a, b);
   else if constexpr (K == Binary::prelu) return a < 0.f ? a * b : a;
-  else if constexpr (K == Binary::add_relu) return max(Vec{}, a + b);
-  else if constexpr (K == Binary::mul_relu) return max(Vec{}, a * b);
+  else if constexpr (K == Binary::add_relu) return larger(Vec{}, a + b);
+  else if constexpr (K == Binary::mul_relu) return larger(Vec{}, a * b);
   else if constexpr (K == Binary::mul_silu) return a * b / (exp(-a) + 1.f);
   else if constexpr (K == Binary::mul_sigmoid) return a / (exp(-b) + 1.f);
 }

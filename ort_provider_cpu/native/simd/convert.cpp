@@ -75,7 +75,42 @@ void encode(const float* x, uint16_t* y, int64_t n) {
   for (int64_t k = i; k < n; ++k) y[k] = last[k - i];
 }
 
+ORT_CPU_INLINE int64_t to_int64_scalar(float x) {
+  return x >= -0x1p63f && x < 0x1p63f ? static_cast<int64_t>(x) : INT64_MIN;
+}
+
+void to_int32(const float* x, int32_t* y, int64_t n) {
+  int64_t i = 0;
+#if defined(__SSE2__)
+  for (; i + kLanes <= n; i += kLanes) store_i(y + i, to_int(load(x + i)));
+#endif
+  for (; i < n; ++i) y[i] = x[i] >= -0x1p31f && x[i] < 0x1p31f ? static_cast<int32_t>(x[i]) : INT32_MIN;
+}
+
+void to_int64(const float* x, int64_t* y, int64_t n) {
+  int64_t i = 0;
+#if defined(__AVX512F__)
+  for (; i + 8 <= n; i += 8) _mm512_storeu_si512(y + i, _mm512_maskz_cvttps_epi64(0xff, _mm256_loadu_ps(x + i)));
+#endif
+  for (; i < n; ++i) y[i] = to_int64_scalar(x[i]);
+}
+
+void from_int64(const int64_t* x, float* y, int64_t n) {
+  int64_t i = 0;
+#if defined(__AVX512F__)
+  for (; i + 8 <= n; i += 8) _mm256_storeu_ps(y + i, _mm512_maskz_cvtepi64_ps(0xff, _mm512_loadu_si512(x + i)));
+#endif
+  for (; i < n; ++i) y[i] = static_cast<float>(x[i]);
+}
+
+void from_bool(const uint8_t* x, float* y, int64_t n) {
+#pragma GCC ivdep
+  for (int64_t i = 0; i < n; ++i) y[i] = x[i] != 0 ? 1.f : 0.f;
+}
+
 }  // namespace
 
-ORT_CPU_EXPORT(ConvertTable, convert_table) = {decode<HalfFormat>, encode<HalfFormat>, decode<BFloat16Format>,
-                                               encode<BFloat16Format>};
+ORT_CPU_EXPORT(ConvertTable, convert_table) = {
+    decode<HalfFormat>, encode<HalfFormat>, decode<BFloat16Format>, encode<BFloat16Format>,
+    to_int32,           to_int64,           from_int64,             from_bool,
+};

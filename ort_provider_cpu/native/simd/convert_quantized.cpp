@@ -27,10 +27,29 @@ ORT_CPU_INLINE Vec parameter(const float* p, int64_t i, int n) {
   else return n == kLanes ? load(p + i) : load_first(p + i, n);
 }
 
+ORT_CPU_INLINE VecI load_bytes(const uint8_t* p) {
+#if defined(__AVX512F__)
+  return (VecI)_mm512_maskz_cvtepu8_epi32(kAllLanes, _mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+#elif defined(__AVX2__)
+  return (VecI)_mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
+#else
+  return __builtin_convertvector(*reinterpret_cast<const BytesUnaligned*>(p), VecI);
+#endif
+}
+ORT_CPU_INLINE VecI load_bytes(const int8_t* p) {
+#if defined(__AVX512F__)
+  return (VecI)_mm512_maskz_cvtepi8_epi32(kAllLanes, _mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+#elif defined(__AVX2__)
+  return (VecI)_mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
+#else
+  return __builtin_convertvector(*reinterpret_cast<const SignedBytesUnaligned*>(p), VecI);
+#endif
+}
+
 template <class T>
 ORT_CPU_INLINE VecI quantized(Vec x, Vec scale, Vec zero) {
   const Vec r = round_even(x / scale) + zero;
-  return to_int(min(max(r, set1(Lanes<T>::kLow)), set1(Lanes<T>::kHigh)));
+  return to_int(smaller(larger(r, set1(Lanes<T>::kLow)), set1(Lanes<T>::kHigh)));
 }
 
 template <class T, int kStep>
@@ -55,11 +74,9 @@ void quantize(const float* x, T* y, int64_t n, const float* scale, const float* 
 
 template <class T, int kStep>
 void dequantize_loop(const T* x, float* y, int64_t n, const float* scale, const float* zero) {
-  using L = Lanes<T>;
   int64_t i = 0;
   for (; i + kLanes <= n; i += kLanes) {
-    const typename L::Register bytes = *reinterpret_cast<const typename L::Memory*>(x + i);
-    const Vec v = to_float(__builtin_convertvector(bytes, VecI));
+    const Vec v = to_float(load_bytes(x + i));
     store(y + i, (v - parameter<kStep>(zero, i, kLanes)) * parameter<kStep>(scale, i, kLanes));
   }
   for (; i < n; ++i) y[i] = (static_cast<float>(x[i]) - zero[i * kStep]) * scale[i * kStep];
@@ -76,8 +93,8 @@ void range(const float* x, int64_t n, float* low, float* high) {
   int64_t i = 0;
   for (; i + kLanes <= n; i += kLanes) {
     const Vec v = load(x + i);
-    lowest = min(v, lowest);
-    highest = max(v, highest);
+    lowest = smaller(v, lowest);
+    highest = larger(v, highest);
   }
   for (int k = 0; k < kLanes; ++k) {
     if (lowest[k] < *low) *low = lowest[k];

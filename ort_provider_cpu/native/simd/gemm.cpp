@@ -81,13 +81,12 @@ void multiply_panel(const PanelPart& part) {
   tile.column = part.column;
   tile.prefetch = reinterpret_cast<const char*>(part.b);
   tile.prefetch_step = 0;
-  int64_t ahead = 0;
-  if (!stream && part.next != nullptr) {
+  if (part.next != nullptr) {
     tile.prefetch = reinterpret_cast<const char*>(part.next);
     // One of four prefetches of each step of 4 rows of the panel; a little more than needed, so that all of it is reached.
-    tile.prefetch_step = (4 * width / rows.tiles + 8) / 4 * 4;
-    ahead = part.k / 4 * 4 * tile.prefetch_step;
+    tile.prefetch_step = stream ? 64 : (4 * width / rows.tiles + 8) / 4 * 4;
   }
+  const int64_t ahead = part.k / 4 * 4 * tile.prefetch_step;
   const TileKernel base = kernel_of<Prefetch::spread>(part.vecs, static_cast<int>(rows.base));
   const TileKernel longer =
       rows.longer > 0 ? kernel_of<Prefetch::spread>(part.vecs, static_cast<int>(rows.base) + 1) : base;
@@ -100,8 +99,8 @@ void multiply_panel(const PanelPart& part) {
       kernel_of<Prefetch::stream>(part.vecs, rows.rows(0))(tile);
     } else {
       (t < rows.longer ? longer : base)(tile);
+      tile.prefetch += ahead;
     }
-    tile.prefetch += ahead;
     if (part.epilogue != nullptr && needs_pass(part.epilogue->activation.kind))
       activate_tile(part.epilogue->activation, tile.c, tile.ldc, rows.rows(t), width - kLanes + part.last_columns);
   }

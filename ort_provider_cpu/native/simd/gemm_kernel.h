@@ -4,7 +4,7 @@
 #pragma once
 
 #include "simd/gemm.h"
-#include "simd/vec.h"
+#include "simd/gemm_lanes.h"
 
 namespace {
 
@@ -44,29 +44,6 @@ struct Tile {
   const char* prefetch;
   int64_t prefetch_step;
 };
-
-#if defined(__AVX2__) && !defined(__AVX512F__)
-ORT_CPU_INLINE __m256i lane_mask(int n) {
-  return _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
-}
-ORT_CPU_INLINE Vec load_some(const float* p, int n) { return reinterpret_cast<Vec>(_mm256_maskload_ps(p, lane_mask(n))); }
-ORT_CPU_INLINE void store_some(float* p, Vec v, int n) { _mm256_maskstore_ps(p, lane_mask(n), (__m256)v); }
-#else
-ORT_CPU_INLINE Vec load_some(const float* p, int n) { return load_first(p, n); }
-ORT_CPU_INLINE void store_some(float* p, Vec v, int n) { store_first(p, v, n); }
-#endif
-
-/// The sum of all lanes, halving the vector.
-ORT_CPU_INLINE float sum_lanes(Vec v) {
-#pragma GCC unroll 4
-  for (int half = kLanes / 2; half > 0; half /= 2) {
-    VecI from;
-#pragma GCC unroll 16
-    for (int i = 0; i < kLanes; ++i) from[i] = i ^ half;
-    v = v + __builtin_shuffle(v, from);
-  }
-  return v[0];
-}
 
 /// Whether vector `j` of `NB` is treated as incomplete; masks are free under AVX-512.
 template <int NB>
@@ -158,7 +135,7 @@ ORT_CPU_INLINE void finish(Vec (&sums)[P][NB], const Tile& tile) {
 #pragma GCC unroll 16
     for (int p = 0; p < P; ++p)
 #pragma GCC unroll 16
-      for (int j = 0; j < NB; ++j) sums[p][j] = min(high, max(low, sums[p][j]));
+      for (int j = 0; j < NB; ++j) sums[p][j] = smaller(high, larger(low, sums[p][j]));
   }
 #pragma GCC unroll 16
   for (int p = 0; p < P; ++p)

@@ -7,26 +7,6 @@
 
 namespace {
 
-/// Transposes a block of kLanes x kLanes in registers: swaps ever larger blocks across the diagonal.
-ORT_CPU_INLINE void transpose_block(Vec (&r)[kLanes]) {
-#pragma GCC unroll 4
-  for (int half = 1; half < kLanes; half *= 2) {
-    VecI upper, lower;
-#pragma GCC unroll 16
-    for (int i = 0; i < kLanes; ++i) {
-      upper[i] = (i & half) ? kLanes + i - half : i;
-      lower[i] = (i & half) ? kLanes + i : i + half;
-    }
-#pragma GCC unroll 16
-    for (int i = 0; i < kLanes; ++i) {
-      if (i & half) continue;
-      const Vec a = r[i], b = r[i + half];
-      r[i] = __builtin_shuffle(a, b, upper);
-      r[i + half] = __builtin_shuffle(a, b, lower);
-    }
-  }
-}
-
 /// to[n, m] = from[m, n] for at most kLanes of each; with `pad`, columns m .. kLanes of `to` become zero.
 ORT_CPU_INLINE void transpose_some(const float* from, int64_t from_stride, int m, int n, float* to, int64_t to_stride,
                                    bool pad) {

@@ -37,6 +37,30 @@ ORT_CPU_INLINE VecI to_int(Vec x) {
 }
 ORT_CPU_INLINE Vec to_float(VecI x) { return __builtin_convertvector(x, Vec); }
 
+/// `max` and `min` of vec.h as the one instruction that they are.
+ORT_CPU_INLINE Vec larger(Vec a, Vec b) {
+#if defined(__AVX512F__)
+  return (Vec)_mm512_maskz_max_ps(kAllLanes, (__m512)a, (__m512)b);
+#elif defined(__AVX2__)
+  return (Vec)_mm256_max_ps((__m256)a, (__m256)b);
+#elif defined(__SSE2__)
+  return (Vec)_mm_max_ps((__m128)a, (__m128)b);
+#else
+  return a > b ? a : b;
+#endif
+}
+ORT_CPU_INLINE Vec smaller(Vec a, Vec b) {
+#if defined(__AVX512F__)
+  return (Vec)_mm512_maskz_min_ps(kAllLanes, (__m512)a, (__m512)b);
+#elif defined(__AVX2__)
+  return (Vec)_mm256_min_ps((__m256)a, (__m256)b);
+#elif defined(__SSE2__)
+  return (Vec)_mm_min_ps((__m128)a, (__m128)b);
+#else
+  return a < b ? a : b;
+#endif
+}
+
 ORT_CPU_INLINE Vec abs(Vec x) { return as_float(as_int(x) & 0x7fffffff); }
 ORT_CPU_INLINE Vec copysign(Vec magnitude, Vec sign) {
   return as_float((as_int(magnitude) & 0x7fffffff) | (as_int(sign) & INT32_MIN));
@@ -122,23 +146,34 @@ ORT_CPU_INLINE Vec expm1_reduced(Vec r) {
   return fma(p, r * r, r);
 }
 
+/// exp(r) for |r| <= ln(2) / 2.
+ORT_CPU_INLINE Vec exp_reduced(Vec r) {
+  Vec p = set1(0.00138145988f);
+  p = fma(p, r, set1(0.00836871658f));
+  p = fma(p, r, set1(0.041668389f));
+  p = fma(p, r, set1(0.166665211f));
+  p = fma(p, r, set1(0.49999994f));
+  p = fma(p, r, set1(1.f));
+  return fma(p, r, set1(1.f));
+}
+
 /// 2^shift * exp(x), without overflow where only exp(x) overflows.
 ORT_CPU_INLINE Vec exp_scaled(Vec x, float shift) {
-  x = min(set1(90.f), max(set1(-105.f), x));
+  x = smaller(set1(90.f), larger(set1(-105.f), x));
   Vec n;
   const Vec r = reduce_exp(x, n);
-  return scale_by_power(expm1_reduced(r) + 1.f, n + shift);
+  return scale_by_power(exp_reduced(r), n + shift);
 }
 ORT_CPU_INLINE Vec exp(Vec x) {
-  x = min(set1(90.f), max(set1(-105.f), x));
+  x = smaller(set1(90.f), larger(set1(-105.f), x));
   Vec n;
   const Vec r = reduce_exp(x, n);
-  return scale_by_power(expm1_reduced(r) + 1.f, n);
+  return scale_by_power(exp_reduced(r), n);
 }
 
 /// exp(x) - 1 for x <= 0, exact to 2 ulp near 0.
 ORT_CPU_INLINE Vec expm1_negative(Vec x) {
-  x = max(set1(-20.f), x);
+  x = larger(set1(-20.f), x);
   Vec n;
   const Vec p = expm1_reduced(reduce_exp(x, n));
 #if defined(__AVX512F__)
@@ -150,7 +185,7 @@ ORT_CPU_INLINE Vec expm1_negative(Vec x) {
 }
 /// exp(x) - 1, exact to 2 ulp near 0.
 ORT_CPU_INLINE Vec expm1(Vec x) {
-  x = min(set1(89.f), max(set1(-20.f), x));
+  x = smaller(set1(89.f), larger(set1(-20.f), x));
   Vec n;
   const Vec p = expm1_reduced(reduce_exp(x, n));
   // Half the power of two, since 2^128 is not a float where exp(x) still is.
@@ -224,7 +259,7 @@ ORT_CPU_INLINE Vec softplus(Vec x) {
   p = fma(p, u, set1(0.333299637f));
   p = fma(p, u, set1(-0.499999017f));
   p = fma(p, u, set1(1.f));
-  return fma(p, u, max(Vec{}, x));
+  return fma(p, u, larger(Vec{}, x));
 }
 
 /// erf(a) for a >= 0.
@@ -249,7 +284,7 @@ ORT_CPU_INLINE Vec erf_positive(Vec a) {
       {-1.89884795e-05f, -4.51192609e-05f, -4.53323555e-05f, -2.49065597e-05f, -6.34908531e-07f, 1.40475086e-05f,
        1.65033689e-05f, 1.17616664e-05f, 5.77435912e-06f, 1.63862649e-06f, -2.98452932e-07f, -8.4347198e-07f,
        -7.95662743e-07f, -5.98529823e-07f, -4.17373315e-07f, -2.86302537e-07f}};
-  const __m512 c = (__m512)min(set1(3.99999976f), a);
+  const __m512 c = (__m512)smaller(set1(3.99999976f), a);
   const __m512 y = _mm512_mul_ps(c, _mm512_set1_ps(4.f));
   const __m512i i = _mm512_maskz_cvttps_epi32(kAllLanes, y);
   const __m512 t = _mm512_sub_ps(_mm512_sub_ps(y, _mm512_maskz_cvtepi32_ps(kAllLanes, i)), _mm512_set1_ps(0.5f));
@@ -275,7 +310,7 @@ ORT_CPU_INLINE Vec erf_positive(Vec a) {
        -2.24100586e-05f, -1.11142617e-05f},
       {-0.00028019771f, 0.000221174938f, 0.000155964459f, -5.17635235e-05f, -4.40028343e-05f, -5.65036044e-06f,
        2.1256858e-06f, 1.3949342e-06f}};
-  const __m256 c = (__m256)min(set1(3.99999976f), a);
+  const __m256 c = (__m256)smaller(set1(3.99999976f), a);
   const __m256 y = _mm256_mul_ps(c, _mm256_set1_ps(2.f));
   const __m256i i = _mm256_cvttps_epi32(y);
   const __m256 t = _mm256_sub_ps(_mm256_sub_ps(y, _mm256_cvtepi32_ps(i)), _mm256_set1_ps(0.5f));
@@ -294,7 +329,7 @@ ORT_CPU_INLINE Vec erf_positive(Vec a) {
   p = fma(p, s, set1(0.112835854f));
   p = fma(p, s, set1(-0.37612626f));
   p = fma(p, s, set1(1.12837911f)) * a;
-  const Vec c = min(set1(4.f), a);
+  const Vec c = smaller(set1(4.f), a);
   Vec q = set1(-0.00018557407f);
   q = fma(q, c, set1(0.00293960795f));
   q = fma(q, c, set1(-0.0218053199f));
@@ -323,7 +358,7 @@ ORT_CPU_INLINE Vec silu(Vec x, Vec alpha) { return x / (exp(-(alpha * x)) + 1.f)
 /// x * tanh(softplus(x)).
 ORT_CPU_INLINE Vec mish(Vec x) {
   // tanh(log(1 + u)) = n / (n + 2) with n = u * (u + 2), and 1 for x > 20.
-  const Vec u = exp(min(set1(20.f), x));
+  const Vec u = exp(smaller(set1(20.f), x));
   const Vec n = u * (u + 2.f);
   return x * (n / (n + 2.f));
 }

@@ -181,7 +181,9 @@ ORT_CPU_INLINE bool is_finite(const float* p, int64_t n) {
     for (int v = 0; v < 4; ++v) zeros[v] = fma(load(p + i + v * kLanes), Vec{}, zeros[v]);
   for (; i + kLanes <= n; i += kLanes) zeros[0] = fma(load(p + i), Vec{}, zeros[0]);
   for (; i < n; ++i) zero += p[i] * 0.0f;
-  return zero + sum((zeros[0] + zeros[1]) + (zeros[2] + zeros[3])) == 0;
+  const Vec total = (zeros[0] + zeros[1]) + (zeros[2] + zeros[3]);
+  for (int lane = 0; lane < kLanes; ++lane) zero += total[lane];
+  return zero == 0;
 }
 
 /// Rows are looked through for NaN a few at a time, while they are in the cache: without any, the loops are simpler.
@@ -190,8 +192,9 @@ void max_windows(const PoolRows& w) {
   const int64_t n = w.width * w.block;
   for (int64_t o = w.first; o < w.last; o += kRows) {
     const int64_t end = o + kRows < w.last ? o + kRows : w.last;
-    const RowTaps last = taps_of(w, end - 1);
-    const int64_t from = taps_of(w, o).row, rows = last.row + (last.count - 1) * w.dilation + 1 - from;
+    const int64_t start = o * w.stride - w.begin, from = start > 0 ? start : 0;
+    const int64_t stop = (end - 1) * w.stride - w.begin + (w.kernel - 1) * w.dilation + 1;
+    const int64_t rows = (stop < w.size ? stop : w.size) - from;
     bool finite = true;
     for (int64_t d = 0; d < w.depth_taps; ++d) finite = finite && is_finite(w.in + d * w.depth_step + from * n, rows * n);
     if (finite)

@@ -59,7 +59,8 @@ class _Lowering:
             self._slots[value] = self.program.add_input(_known_type(value))
         for node in graph.nodes:
             ctx.check()
-            self._add(node)
+            if any(v is not None and v.is_used for v in node.outputs):
+                self._add(node)
         self.program.finish([self._slot(v) for v in graph.outputs], _output_types(graph))
 
     def _add(self, node: Node) -> None:

@@ -43,10 +43,17 @@ def floats(*shape: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng([seed, *shape]).standard_normal(shape).astype(np.float32)
 
 
+def native_session(model: onnx.ModelProto) -> ort_core.InferenceSession:
+    """A session of the CPU provider alone."""
+    options = SessionOptions()
+    options.add_session_config_entry("session.disable_reference_fallback", "1")
+    return ort_core.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+
+
 def assert_same_results(text: str, *feeds: Mapping[str, np.ndarray], tolerance: float = 2e-5) -> None:
     """A session with all passes gives what `onnx.reference` gives for the model as it is."""
     proto = parse(text)
-    session = ort_core.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
+    session = native_session(proto)
     for feed in feeds:
         with np.errstate(all="ignore"):
             expected = onnx.reference.ReferenceEvaluator(proto).run(None, dict(feed))

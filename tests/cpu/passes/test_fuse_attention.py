@@ -4,13 +4,17 @@ from fusion_helpers import assert_same_results, floats, fused, ops
 
 B, S, T, H, D = 2, 3, 4, 4, 8
 CONSTANTS = f"""
-    eight = Constant<value = float {{8.0}}>() eighth = Constant<value = float {{0.125}}>() root = Constant<value = float {{0.5946}}>()
+    eight = Constant<value = float {{8.0}}>() eighth = Constant<value = float {{0.125}}>()
+    root = Constant<value = float {{0.5946}}>()
     heads = Constant<value = int64[4] {{0, 0, {H}, {D}}}>() other_heads = Constant<value = int64[4] {{0, -1, {H}, {D}}}>()
     joined = Constant<value = int64[3] {{0, 0, {H * D}}}>() two = Constant<value = int64[1] {{2}}>()
     grown = Constant<value = int64[5] {{1, 1, 1, 2, 1}}>() repeated = Constant<value = int64[4] {{0, {H}, -1, {D}}}>()
     grown_heads = Constant<value = int64[5] {{1, 1, 2, 1, 1}}>() vector = Constant<value = float[{T}] {{1.0, 2.0, 3.0, 4.0}}>()
 """
-CORE = "kt = Transpose<perm = [0, 1, 3, 2]>(k) p = MatMul(q, kt) a = Div(p, eight) b = Add(a, mask) w = Softmax(b) y = MatMul(w, v)"
+CORE = (
+    "kt = Transpose<perm = [0, 1, 3, 2]>(k) p = MatMul(q, kt) a = Div(p, eight) b = Add(a, mask) w = Softmax(b) "
+    "y = MatMul(w, v)"
+)
 
 
 def _text(
@@ -84,7 +88,8 @@ def test_transposed_keys_are_taken_as_they_are() -> None:
     assert_same_results(text, feed | {"k": np.ascontiguousarray(feed["k"].transpose(0, 1, 3, 2))})
 
 
-BERT = """rq = Reshape(q, heads) tq = Transpose<perm = [0, 2, 1, 3]>(rq) rk = Reshape(k, heads) kt = Transpose<perm = [0, 2, 3, 1]>(rk)
+BERT = """rq = Reshape(q, heads) tq = Transpose<perm = [0, 2, 1, 3]>(rq) rk = Reshape(k, heads)
+    kt = Transpose<perm = [0, 2, 3, 1]>(rk)
     rv = Reshape(v, heads) tv = Transpose<perm = [0, 2, 1, 3]>(rv) p = MatMul(tq, kt) a = Mul(p, eighth) b = Add(a, mask)
     w = Softmax(b) c = MatMul(w, tv) t = Transpose<perm = [0, 2, 1, 3]>(c) y = Reshape(t, joined)"""
 
@@ -180,7 +185,9 @@ def test_rows_that_are_masked_by_a_number_are_means() -> None:
     assert_same_results(text, _feed() | {"keep": np.zeros((1, 1, S, T), bool)})
 
 
-@pytest.mark.parametrize("body", ["b = Where(keep, a, minus)", "b = Where(keep, a, mask)", "b = Where(keep, a, vector)"])
+@pytest.mark.parametrize(
+    "body", ["b = Where(keep, a, minus)", "b = Where(keep, a, mask)", "b = Where(keep, a, vector)"]
+)
 def test_choice_of_other_numbers_does_not_fuse(body: str) -> None:
     text = _choice_text(body)
     assert "FusedAttention" not in ops(fused(text, "fuse_attention"))

@@ -29,7 +29,8 @@ FORMS = {
     "many operands": "a = Max(x, w, two) b = Min(a, half, r) y = Sum(b, x, w)",
     "powers": "p = Abs(x) a = Pow(p, two) b = Pow(a, half) y = Pow(b, w)",
     "slope": "a = PRelu(x, r) y = Neg(a)",
-    "signed zeros": "a = Abs(x) b = Div(a, zero) c = Div(a, minus_zero) d = Max(c, low) e = Mul(zero, w) f = Add(b, d) y = Min(f, e)",
+    "signed zeros": "a = Abs(x) b = Div(a, zero) c = Div(a, minus_zero) d = Max(c, low) e = Mul(zero, w) f = Add(b, d) "
+    "y = Min(f, e)",
 }
 
 

@@ -9,7 +9,8 @@ def _numbers(*shape: int, seed: int) -> str:
 
 
 CONSTANTS = f"""
-    g = Constant<value = float[{K}, {N}] {{{_numbers(K, N, seed=0)}}}>() u = Constant<value = float[{K}, {N}] {{{_numbers(K, N, seed=1)}}}>()
+    g = Constant<value = float[{K}, {N}] {{{_numbers(K, N, seed=0)}}}>()
+    u = Constant<value = float[{K}, {N}] {{{_numbers(K, N, seed=1)}}}>()
     one = Constant<value = float[{K}, 1] {{{_numbers(K, 1, seed=2)}}}>()
 """
 

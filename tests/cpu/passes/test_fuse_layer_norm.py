@@ -13,8 +13,8 @@ TORCH = """mean = ReduceMean(x, axes) d = Sub(x, mean) q = Pow(d, two) var = Red
     n = Div(d, s) m = Mul(n, scale) y = Add(m, bias)"""
 FORMS = {
     "torch": TORCH,
-    "two differences": """mean = ReduceMean(x, axes) d = Sub(x, mean) d2 = Sub(x, mean) q = Pow(d2, two) var = ReduceMean(q, axes)
-        a = Add(var, eps) s = Sqrt(a) n = Div(d, s) m = Mul(n, scale) y = Add(m, bias)""",
+    "two differences": """mean = ReduceMean(x, axes) d = Sub(x, mean) d2 = Sub(x, mean) q = Pow(d2, two)
+        var = ReduceMean(q, axes) a = Add(var, eps) s = Sqrt(a) n = Div(d, s) m = Mul(n, scale) y = Add(m, bias)""",
     "product": TORCH.replace("Pow(d, two)", "Mul(d, d)").replace("Mul(n, scale)", "Mul(scale, n)"),
     "reciprocal": TORCH.replace("n = Div(d, s)", "r = Reciprocal(s) n = Mul(d, r)"),
     "one over root": TORCH.replace("n = Div(d, s)", "r = Div(one, s) n = Mul(r, d)").replace(
@@ -25,8 +25,8 @@ FORMS = {
     "positive axis": TORCH.replace("axes", "last"),
     "without bias": TORCH.replace("m = Mul(n, scale) y = Add(m, bias)", "y = Mul(n, scale)"),
     "without scale": TORCH.replace("m = Mul(n, scale) y = Add(m, bias)", "y = Add(n, bias)"),
-    "keras": """mean = ReduceMean(x, axes) d = Sub(x, mean) q = Mul(d, d) var = ReduceMean(q, axes) a = Add(var, eps) s = Sqrt(a)
-        r = Reciprocal(s) f = Mul(r, scale) xf = Mul(x, f) mf = Mul(mean, f) o = Sub(bias, mf) y = Add(xf, o)""",
+    "keras": """mean = ReduceMean(x, axes) d = Sub(x, mean) q = Mul(d, d) var = ReduceMean(q, axes) a = Add(var, eps)
+        s = Sqrt(a) r = Reciprocal(s) f = Mul(r, scale) xf = Mul(x, f) mf = Mul(mean, f) o = Sub(bias, mf) y = Add(xf, o)""",
     "bare": TORCH.replace("n = Div(d, s) m = Mul(n, scale) y = Add(m, bias)", "y = Div(d, s)"),
 }
 

@@ -14,7 +14,8 @@ def _numbers(*shape: int) -> str:
 CONSTANTS = f"""
     w = Constant<value = float[{K}, {N}] {{{_numbers(K, N)}}}>() bias = Constant<value = float[{N}] {{{_numbers(N)}}}>()
     row = Constant<value = float[1, {N}] {{{_numbers(N)}}}>() column = Constant<value = float[3, 1] {{{_numbers(3)}}}>()
-    wt = Constant<value = float[{N}, {K}] {{{_numbers(N, K)}}}>() cube = Constant<value = float[1, 1, 1, {N}] {{{_numbers(N)}}}>()
+    wt = Constant<value = float[{N}, {K}] {{{_numbers(N, K)}}}>()
+    cube = Constant<value = float[1, 1, 1, {N}] {{{_numbers(N)}}}>()
     two = Constant<value = float {{2.0}}>() zero = Constant<value = float {{0.0}}>() six = Constant<value = float {{6.0}}>()
 """
 

@@ -9,7 +9,8 @@ def _numbers(*shape: int, seed: int) -> str:
 
 
 CONSTANTS = "\n".join(
-    f"w{i} = Constant<value = float[{K}, {n}] {{{_numbers(K, n, seed=i)}}}>() b{i} = Constant<value = float[{n}] {{{_numbers(n, seed=i)}}}>()"
+    f"w{i} = Constant<value = float[{K}, {n}] {{{_numbers(K, n, seed=i)}}}>() "
+    f"b{i} = Constant<value = float[{n}] {{{_numbers(n, seed=i)}}}>()"
     for i, n in enumerate((8, 4, 5))
 )
 

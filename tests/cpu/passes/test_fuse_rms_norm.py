@@ -7,7 +7,8 @@ CONSTANTS = """
     one = Constant<value = float {1.0}>() first = Constant<value = int64[1] {1}>() three = Constant<value = float {3.0}>()
     minus = Constant<value = float {-0.5}>()
 """
-LLAMA = """q = Pow(x, two) v = ReduceMean(q, axes) a = Add(v, eps) s = Sqrt(a) r = Div(one, s) n = Mul(x, r) y = Mul(scale, n)"""
+LLAMA = """q = Pow(x, two) v = ReduceMean(q, axes) a = Add(v, eps) s = Sqrt(a) r = Div(one, s) n = Mul(x, r)
+    y = Mul(scale, n)"""
 FORMS = {
     "llama": LLAMA,
     "reciprocal": LLAMA.replace("Div(one, s)", "Reciprocal(s)"),

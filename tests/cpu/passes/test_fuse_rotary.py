@@ -4,10 +4,12 @@ from fusion_helpers import assert_same_results, floats, fused, ops
 
 H, D = 4, 8
 CONSTANTS = f"""
-    zero = Constant<value = int64[1] {{0}}>() half = Constant<value = int64[1] {{{D // 2}}}>() last = Constant<value = int64[1] {{-1}}>()
+    zero = Constant<value = int64[1] {{0}}>() half = Constant<value = int64[1] {{{D // 2}}}>()
+    last = Constant<value = int64[1] {{-1}}>()
     end = Constant<value = int64[1] {{9223372036854775807}}>() third = Constant<value = int64[1] {{3}}>()
     parts = Constant<value = int64[2] {{{D // 2}, {D // 2}}}>() heads = Constant<value = int64[4] {{0, 0, {H}, {D}}}>()
-    quarter = Constant<value = int64[1] {{{D // 4}}}>() steps = Constant<value = int64[1] {{2}}>() rows = Constant<value = int64[1] {{2}}>()
+    quarter = Constant<value = int64[1] {{{D // 4}}}>()
+    steps = Constant<value = int64[1] {{2}}>() rows = Constant<value = int64[1] {{2}}>()
 """
 LLAMA = """x1 = Slice(x, zero, half, last) x2 = Slice(x, half, end, last) n = Neg(x2) r = Concat<axis = -1>(n, x1)
     a = Mul(x, cos) b = Mul(r, sin) y = Add(a, b)"""

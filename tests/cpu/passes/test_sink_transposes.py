@@ -10,7 +10,8 @@ THERE, BACK = "perm = [0, 3, 1, 2]", "perm = [0, 2, 3, 1]"
 
 
 def _text(body: str, outputs: str = "") -> str:
-    return f"g (float[2, 4, 5, 3] x, float[2, 4, 5, 3] w, float[3, 4, 5] u) => (float[P, Q, R, S] y{outputs}) {{ {HEAD} {body} }}"
+    inputs = "float[2, 4, 5, 3] x, float[2, 4, 5, 3] w, float[3, 4, 5] u"
+    return f"g ({inputs}) => (float[P, Q, R, S] y{outputs}) {{ {HEAD} {body} }}"
 
 
 def _feed() -> dict[str, np.ndarray]:
@@ -67,6 +68,8 @@ def test_near_misses_stay(form: str) -> None:
 
 
 def test_results_that_others_use_stay() -> None:
-    text = _text(f"t = Transpose<{THERE}>(x) a = Relu(t) y = Transpose<{BACK}>(a)", ", float[A, B, C, D] t, float[E, F, G, H] a")
+    text = _text(
+        f"t = Transpose<{THERE}>(x) a = Relu(t) y = Transpose<{BACK}>(a)", ", float[A, B, C, D] t, float[E, F, G, H] a"
+    )
     fused(text, "sink_transposes")
     assert_same_results(text, _feed())

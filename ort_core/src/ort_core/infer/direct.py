@@ -51,6 +51,8 @@ def _output_types(node: Node, opsets: Mapping[str, int], found: Mapping[Value, V
     signature = operator_signature(node.op_type, node.domain, opsets.get(node.domain, 1))
     if signature is None or signature.deprecated or any(a.ref for a in node.attributes.values()):
         raise UndecidedError
+    if not signature.min_inputs <= len(node.inputs) <= signature.max_inputs:
+        raise UndecidedError
     types = [None if value is None else _known(value, found) for value in node.inputs]
     elements = _bind(signature, types)
     replacement = REPLACEMENTS.get(key)

@@ -73,6 +73,10 @@ class ModelMessage(Message):
     metadata_props: tuple[Any, ...] = ()
     functions: tuple[Any, ...] = ()
 
+    def is_plain(self) -> bool:
+        """Whether it has a graph."""
+        return self.graph is not None
+
     def header(self) -> ModelMessage:
         """The model without its graph."""
         copy = ModelMessage()

@@ -115,7 +115,7 @@ def _rows_of(op_type: str, domain: str) -> tuple[str, ...]:
     text = _table()
     start = f"\n{domain}|{op_type}|"
     first = text.find(start)
-    if first < 0 or "\n" in start[1:]:
+    if first < 0 or start.count("|") != 2 or start.count("\n") != 1:
         return ()
     last = text.find("\n", text.rfind(start) + 1)
     return tuple(text[first + 1 : last].split("\n"))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ort_core.errors import Fail, InvalidArgument, InvalidGraph, InvalidProtobuf
 from ort_core.ir.graph import Model
 from ort_core.ir.messages import ModelMessage, read_model_message
-from ort_core.ir.proto import from_proto
+from ort_core.ir.proto_reader import read_model
 from ort_core.ir.proto_tensors import ExternalResolver, checked_dims, storage_count, storage_field
 from ort_core.ir.proto_types import element_from_code
 from ort_core.ir.tensors import WeightRef, packed_size_bytes
@@ -92,7 +92,7 @@ def load_model(
     _check_versions(proto, name)
     files = ExternalData(model_path or None, external_root, external_files, external_initializers)
     progress.begin("load")
-    model = from_proto(proto, weights, external=external or files.weight, limits=limits, progress=progress)
+    model = read_model(proto, weights, external or files.weight, limits, progress)
     model.sources = ({} if data is None else {"": data}) | dict(files.sources)
     if unknown := files.unused_initializers():
         raise InvalidArgument(

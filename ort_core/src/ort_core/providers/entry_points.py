@@ -6,8 +6,10 @@ It reads `entry_points.txt` beside each distribution's metadata along `sys.path`
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
@@ -54,6 +56,7 @@ class _Scan(NamedTuple):
 
 _listings: dict[str, _Listing] = {}
 _scan: _Scan | None = None
+_pinned = threading.local()
 
 
 def entry_points(group: str) -> tuple[EntryPoint, ...]:
@@ -64,8 +67,30 @@ def entry_points(group: str) -> tuple[EntryPoint, ...]:
     return scan()[group]
 
 
+@contextlib.contextmanager
+def scanned_once() -> Iterator[None]:
+    """Within it, this thread looks for changes at most once: what is found first holds until the outermost one ends."""
+    outer: int = getattr(_pinned, "depth", 0)
+    _pinned.depth = outer + 1
+    try:
+        yield
+    finally:
+        _pinned.depth = outer
+        if not outer:
+            _pinned.groups = None
+
+
 def scan() -> dict[str, tuple[EntryPoint, ...]]:
     """All entry points by group; the same object until something changes."""
+    if not getattr(_pinned, "depth", 0):
+        return _scan_now()
+    groups: dict[str, tuple[EntryPoint, ...]] | None = getattr(_pinned, "groups", None)
+    if groups is None:
+        groups = _pinned.groups = _scan_now()
+    return groups
+
+
+def _scan_now() -> dict[str, tuple[EntryPoint, ...]]:
     global _scan  # noqa: PLW0603
     paths = [p or os.getcwd() for p in sys.path if isinstance(p, str)]
     finders = tuple(finder for finder in sys.meta_path if _is_foreign(finder))
@@ -85,6 +110,7 @@ def refresh() -> None:
     """Forgets what was scanned; needed only where file times do not tell, such as after an edit of an entry point."""
     global _scan  # noqa: PLW0603
     _scan = None
+    _pinned.groups = None
     _listings.clear()
 
 

@@ -9,18 +9,42 @@ from dataclasses import dataclass, field
 
 from ort_core.ir.graph import Node, Value
 from ort_core.ir.types import ElementType
-
 from ort_provider_cpu import _native
 from ort_provider_cpu.passes._activation import fused_activation
 from ort_provider_cpu.passes._match import rank_of, scalar
 
 _UNARY = {
     name: name.lower()
-    for name in (
-        *("Abs", "Neg", "Sign", "Ceil", "Floor", "Round", "Sqrt", "Reciprocal", "Exp", "Log", "Sin", "Cos", "Tan", "Asin"),
-        *("Acos", "Atan", "Sinh", "Cosh", "Tanh", "Asinh", "Acosh", "Atanh", "Erf", "Sigmoid", "Relu", "Softplus"),
-        *("Softsign", "Mish"),
-    )
+    for name in [
+        "Abs",
+        "Neg",
+        "Sign",
+        "Ceil",
+        "Floor",
+        "Round",
+        "Sqrt",
+        "Reciprocal",
+        "Exp",
+        "Log",
+        "Sin",
+        "Cos",
+        "Tan",
+        "Asin",
+        "Acos",
+        "Atan",
+        "Sinh",
+        "Cosh",
+        "Tanh",
+        "Asinh",
+        "Acosh",
+        "Atanh",
+        "Erf",
+        "Sigmoid",
+        "Relu",
+        "Softplus",
+        "Softsign",
+        "Mish",
+    ]
 }
 _BINARY = {"Add": "add", "Sub": "sub", "Mul": "mul", "Div": "div", "Pow": "pow", "PRelu": "prelu"}
 _VARIADIC = {"Max": "max", "Min": "min", "Sum": "add"}
@@ -39,7 +63,7 @@ _POWERS = {2.0: "square", 3.0: "cube"}
 
 @dataclass(frozen=True, slots=True)
 class Instruction:
-    """An opcode with the values and the parameters that it takes; of several values, each is combined with the result before."""
+    """An opcode with the values and the parameters that it takes; several values are combined one after the other."""
 
     opcode: str
     values: tuple[Value, ...]

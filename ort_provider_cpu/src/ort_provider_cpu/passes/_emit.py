@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+
 from ort_core.ir.graph import Node, Value
 from ort_core.ir.rewrite import add_constant, add_node, constant_array, graph_of, make_attribute
 from ort_core.ir.types import TensorType
-
 from ort_provider_cpu import _native
 from ort_provider_cpu.signature import PortType, attribute_values, port_type
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ort_core.ir.graph import Node, Value
-
 from ort_provider_cpu.passes._activation import only_user
 from ort_provider_cpu.passes._match import integers, made_by, sizes_equal, small_constant
 
@@ -71,7 +70,9 @@ def without_repetition(operand: Operand) -> Operand:
     kept = (batch, heads, length, depth)
     same = all(sizes_equal(x, y) for x, y in zip((*grown.shape[:2], *grown.shape[3:]), kept, strict=True))
     shape = operand.value.shape
-    if not same or not all(sizes_equal(x, y) for x, y in zip((shape[0], *shape[2:]), (batch, length, depth), strict=True)):
+    if not same or not all(
+        sizes_equal(x, y) for x, y in zip((shape[0], *shape[2:]), (batch, length, depth), strict=True)
+    ):
         return operand
     return Operand(source, "bhsd", heads)
 

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 import numpy as np
+
 from ort_core.ir.graph import Graph, Node, Value
 from ort_core.ir.rewrite import constant_array
 from ort_core.ir.types import ElementType
@@ -40,7 +41,12 @@ def is_closed(nodes: Iterable[Node], root: Node) -> bool:
     """Whether all nodes are in one graph and nothing but them uses what those other than `root` compute."""
     members = {root, *nodes}
     return all(node.graph is root.graph for node in members) and all(
-        use.user in members for node in members if node is not root for v in node.outputs if v is not None for use in v.uses
+        use.user in members
+        for node in members
+        if node is not root
+        for v in node.outputs
+        if v is not None
+        for use in v.uses
     )
 
 

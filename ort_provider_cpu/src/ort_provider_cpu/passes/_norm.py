@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ort_core.ir.graph import Node, Value
-
 from ort_provider_cpu.passes._activation import only_user
 from ort_provider_cpu.passes._match import as_row, made_by, operands, rank_of, reduces_last_axis, scalar
 
@@ -29,9 +28,9 @@ def mean_of(value: Value | None) -> Node | None:
 
 def root_mean_square(value: Value | None, x: Value) -> InverseDeviation | None:
     """`value` as sqrt(mean(x^2) + epsilon)."""
-    if (root := made_by(value, "Sqrt")) is not None:
-        variance, nodes = root.inputs[0], {root}
-    elif (root := made_by(value, "Pow")) is not None and scalar(root.inputs[1], rank_of(root.inputs[0])) == 0.5:
+    if (root := made_by(value, "Sqrt")) is not None or (
+        (root := made_by(value, "Pow")) is not None and scalar(root.inputs[1], rank_of(root.inputs[0])) == 0.5
+    ):
         variance, nodes = root.inputs[0], {root}
     else:
         return None

@@ -7,7 +7,6 @@ from typing import TypeAlias
 
 from ort_core.ir.graph import Node, Value
 from ort_core.ir.types import ElementType
-
 from ort_provider_cpu.passes._match import near, rank_of, scalar
 
 Polynomial: TypeAlias = dict[tuple[int, ...], float]

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+
 from ort_core.ir.graph import Node, Value
 from ort_core.ir.rewrite import add_constant, constant_array, graph_of
 from ort_core.ir.types import ElementType
-
 from ort_provider_cpu.passes._activation import FusedActivation, activation_attributes, fused_activation, only_user
 from ort_provider_cpu.passes._emit import DOMAIN, row
 from ort_provider_cpu.passes._match import as_row, likely_same_shape, made_by, operands, rank_of, same_shape, scaled
@@ -65,7 +65,7 @@ class Product:
 
 
 def product_of(node: Node | None) -> Product | None:
-    """The float32 product of matrices that `node` computes; None for vectors and for a Gemm whose C is neither bias nor absent."""
+    """The float32 product of matrices that `node` computes; None for vectors and for a Gemm whose C is no bias."""
     if node is None or node.outputs[0] is None or node.outputs[0].element is not ElementType.FLOAT:
         return None
     a, b = node.inputs[:2] if len(node.inputs) > 1 else (None, None)

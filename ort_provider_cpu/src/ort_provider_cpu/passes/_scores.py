@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+
 from ort_core.ir.graph import Node, Value
 from ort_core.ir.rewrite import add_constant, add_node, graph_of
 from ort_core.ir.types import ElementType, TensorType
-
 from ort_provider_cpu.passes._activation import only_user
 from ort_provider_cpu.passes._match import made_by, scalar, scaled
 
@@ -98,7 +98,7 @@ def _fits(mask: Value, scores: Value | None) -> bool:
         return False
     heads = mask.shape[-3] if len(mask.shape) >= 3 else 1
     pairs = zip(reversed(mask.shape), reversed(scores.shape), strict=False)
-    known = all(m == 1 or m == s or not (isinstance(m, int) and isinstance(s, int)) for m, s in pairs)
+    known = all(m in (1, s) or not (isinstance(m, int) and isinstance(s, int)) for m, s in pairs)
     return known and heads in {1, scores.shape[-3]}
 
 

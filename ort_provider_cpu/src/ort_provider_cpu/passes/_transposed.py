@@ -7,16 +7,74 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from ort_core.ir.graph import Graph, Node, Value
-
 from ort_provider_cpu.passes._match import rank_of
 
 Permutation: TypeAlias = tuple[int, ...]
 
 _POINTWISE = frozenset(
-    "Abs Neg Sign Ceil Floor Round Sqrt Reciprocal Exp Log Sin Cos Tan Asin Acos Atan Sinh Cosh Tanh Asinh Acosh Atanh Erf "
-    "Sigmoid Relu LeakyRelu ThresholdedRelu Elu Selu Celu HardSigmoid HardSwish Softplus Softsign Mish Gelu Swish Shrink Cast "
-    "Not IsNaN IsInf Clip Add Sub Mul Div Pow Max Min Sum Mean And Or Xor Equal Less LessOrEqual Greater GreaterOrEqual Where"
-    .split()
+    [
+        "Abs",
+        "Neg",
+        "Sign",
+        "Ceil",
+        "Floor",
+        "Round",
+        "Sqrt",
+        "Reciprocal",
+        "Exp",
+        "Log",
+        "Sin",
+        "Cos",
+        "Tan",
+        "Asin",
+        "Acos",
+        "Atan",
+        "Sinh",
+        "Cosh",
+        "Tanh",
+        "Asinh",
+        "Acosh",
+        "Atanh",
+        "Erf",
+        "Sigmoid",
+        "Relu",
+        "LeakyRelu",
+        "ThresholdedRelu",
+        "Elu",
+        "Selu",
+        "Celu",
+        "HardSigmoid",
+        "HardSwish",
+        "Softplus",
+        "Softsign",
+        "Mish",
+        "Gelu",
+        "Swish",
+        "Shrink",
+        "Cast",
+        "Not",
+        "IsNaN",
+        "IsInf",
+        "Clip",
+        "Add",
+        "Sub",
+        "Mul",
+        "Div",
+        "Pow",
+        "Max",
+        "Min",
+        "Sum",
+        "Mean",
+        "And",
+        "Or",
+        "Xor",
+        "Equal",
+        "Less",
+        "LessOrEqual",
+        "Greater",
+        "GreaterOrEqual",
+        "Where",
+    ]
 )
 _WITH_AXIS = {"Softmax": -1, "LogSoftmax": -1, "Concat": 0}
 
@@ -89,7 +147,11 @@ def find_regions(graph: Graph) -> list[Region]:
             regions[region] = None
             continue
         found = list(dict.fromkeys(root(region_of[v]) for v in node.inputs if v is not None and v in region_of))
-        if not found or len({r.permutation for r in found}) > 1 or not _fits(node, region_of, len(found[0].permutation)):
+        if (
+            not found
+            or len({r.permutation for r in found}) > 1
+            or not _fits(node, region_of, len(found[0].permutation))
+        ):
             continue
         first = max(found, key=lambda r: len(r.nodes) + len(r.starts))
         for other in found:

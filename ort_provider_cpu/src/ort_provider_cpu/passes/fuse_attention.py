@@ -6,7 +6,6 @@ from ort_core.ir.graph import Graph, Node, Value
 from ort_core.ir.passes import Level, PassContext, graph_pass
 from ort_core.ir.rewrite import add_node, graph_of
 from ort_core.ir.types import ElementType, TensorType
-
 from ort_provider_cpu.passes._activation import only_user
 from ort_provider_cpu.passes._emit import DOMAIN, fuse
 from ort_provider_cpu.passes._heads import (

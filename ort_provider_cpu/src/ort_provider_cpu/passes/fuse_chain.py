@@ -6,7 +6,6 @@ import heapq
 
 from ort_core.ir.graph import Graph, Node, Value
 from ort_core.ir.passes import Level, PassContext, graph_pass
-
 from ort_provider_cpu.passes._chain import Instruction, compile_chain, instruction
 from ort_provider_cpu.passes._emit import fuse
 from ort_provider_cpu.passes._match import scalar
@@ -53,7 +52,11 @@ def _grow(root: Node, steps: dict[Node, Instruction], positions: dict[Node, int]
         value = node.outputs[0]
         assert value is not None
         uses = value.uses
-        if len(uses) > _MAX_USES or any(use.user not in cluster for use in uses) or not _as_large(value, root.outputs[0]):
+        if (
+            len(uses) > _MAX_USES
+            or any(use.user not in cluster for use in uses)
+            or not _as_large(value, root.outputs[0])
+        ):
             continue
         grown = (sources - {value}) | _sources(steps[node])
         if len(grown) > _MAX_INPUTS:
@@ -81,4 +84,6 @@ def _as_large(value: Value, result: Value | None) -> bool:
     """Whether the value is likely to have the shape of the result, so that it is not computed again for each element."""
     if result is None or value.shape is None or result.shape is None or len(value.shape) != len(result.shape):
         return False
-    return all(x == y or (isinstance(x, str) and isinstance(y, str)) for x, y in zip(value.shape, result.shape, strict=True))
+    return all(
+        x == y or (isinstance(x, str) and isinstance(y, str)) for x, y in zip(value.shape, result.shape, strict=True)
+    )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from ort_core.ir.graph import Graph, Node, Value
 from ort_core.ir.passes import Level, PassContext, graph_pass
-
 from ort_provider_cpu.passes._activation import FusedActivation, activation_attributes, fused_activation
 from ort_provider_cpu.passes._emit import fuse
 from ort_provider_cpu.passes._match import is_closed, nodes_of

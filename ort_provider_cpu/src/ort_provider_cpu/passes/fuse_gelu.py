@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 from ort_core.ir.graph import Graph, Node, Value
 from ort_core.ir.passes import Level, PassContext, graph_pass
-
 from ort_provider_cpu.passes._activation import only_user
 from ort_provider_cpu.passes._emit import fuse
 from ort_provider_cpu.passes._match import SINGLE, is_closed, nodes_of
-from ort_provider_cpu.passes._polynomial import arguments, expand, matches
+from ort_provider_cpu.passes._polynomial import Polynomial, arguments, expand, matches
 
-_HALF_PLUS = {(1, 0): 0.5, (1, 1): 0.5}
+_HALF_PLUS: Polynomial = {(1, 0): 0.5, (1, 1): 0.5}
 """x/2 + x*t/2 in (x, t)."""
 
-_INNER = {
+_INNER: Mapping[str, Polynomial] = {
     "Erf": {(1,): math.sqrt(0.5)},
     "Tanh": {(1,): math.sqrt(2 / math.pi), (3,): math.sqrt(2 / math.pi) * 0.044715},
 }
@@ -24,7 +24,7 @@ _MAX_STEPS = 4
 
 @graph_pass(Level.EXTENDED, order=10)
 def fuse_gelu(graph: Graph, ctx: PassContext) -> bool:
-    """x/2 * (1 + erf(x/sqrt(2))) -> Gelu(x); x/2 * (1 + tanh(sqrt(2/pi) * (x + 0.044715 x^3))) -> Gelu(x, approximate="tanh")."""
+    """x/2 * (1 + erf(x/sqrt(2))) and x/2 * (1 + tanh(sqrt(2/pi) * (x + 0.044715 x^3))) -> Gelu(x)."""
     changed = False
     for node in nodes_of(graph, _INNER):
         changed |= _fuse(node)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from ort_core.ir.graph import Graph, Node, Value
 from ort_core.ir.passes import Level, PassContext, graph_pass
-
 from ort_provider_cpu.passes._activation import fused_activation, only_user
 from ort_provider_cpu.passes._emit import fuse
 from ort_provider_cpu.passes._match import SINGLE, is_closed, near, nodes_of
@@ -15,7 +14,7 @@ _MAX_STEPS = 3
 
 @graph_pass(Level.EXTENDED, order=12)
 def fuse_hard_swish(graph: Graph, ctx: PassContext) -> bool:
-    """x * HardSigmoid(x; 1/6, 1/2) and x * Clip(x + 3, 0, 6) / 6 -> HardSwish(x)."""
+    """`x * HardSigmoid(x; 1/6, 1/2)` and `x * Clip(x + 3, 0, 6) / 6` -> HardSwish(x)."""
     changed = False
     for node in nodes_of(graph, {"HardSigmoid", "Clip"}):
         changed |= _fuse(node)

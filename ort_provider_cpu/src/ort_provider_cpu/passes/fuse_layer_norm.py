@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from ort_core.ir.graph import Graph, Node, Value
 from ort_core.ir.passes import Level, PassContext, graph_pass
-
 from ort_provider_cpu.passes._activation import only_user
 from ort_provider_cpu.passes._emit import fuse, ones, row
 from ort_provider_cpu.passes._match import SINGLE, as_row, is_closed, last_size, made_by, nodes_of, operands, rank_of
@@ -13,7 +12,7 @@ from ort_provider_cpu.passes._norm import inverse_root_mean_square, mean_of, nex
 
 @graph_pass(Level.EXTENDED, order=20)
 def fuse_layer_norm(graph: Graph, ctx: PassContext) -> bool:
-    """d / sqrt(mean(d^2) + epsilon) * scale + bias with d = x - mean(x), over the last axis -> LayerNormalization."""
+    """`d / sqrt(mean(d^2) + epsilon) * scale + bias` with d = x - mean(x), over the last axis -> LayerNormalization."""
     changed = False
     for node in nodes_of(graph, {"Sub"}):
         changed |= _fuse(node)
@@ -76,7 +75,7 @@ def _normalised(deviations: list[Value]) -> tuple[Node, float, frozenset[Node]] 
 
 
 def _fuse_distributed(x: Value, deviation: Value, mean: Node, size: int) -> bool:
-    """x * m + (bias - mean(x) * m) with m = scale / sqrt(mean(d^2) + epsilon), as Keras writes it."""
+    """`x * m + (bias - mean(x) * m)` with m = scale / sqrt(mean(d^2) + epsilon), as Keras writes it."""
     average = mean.outputs[0]
     for use in () if average is None else average.uses[:4]:
         product = use.user

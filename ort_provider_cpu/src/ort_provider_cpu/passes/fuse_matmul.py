@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from ort_core.ir.graph import Graph
 from ort_core.ir.passes import Level, PassContext, graph_pass
-
 from ort_provider_cpu.passes._emit import align, fuse
 from ort_provider_cpu.passes._product import Product, absorb_transposes, absorb_users, product_of
 

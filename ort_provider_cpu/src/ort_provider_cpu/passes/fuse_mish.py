@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from ort_core.ir.graph import Graph, Node, Value
 from ort_core.ir.passes import Level, PassContext, graph_pass
-
 from ort_provider_cpu.passes._activation import only_user
 from ort_provider_cpu.passes._emit import fuse
 from ort_provider_cpu.passes._match import SINGLE, is_closed, made_by, nodes_of, operands
@@ -13,7 +12,7 @@ from ort_provider_cpu.passes._polynomial import expand
 
 @graph_pass(Level.EXTENDED, order=13)
 def fuse_mish(graph: Graph, ctx: PassContext) -> bool:
-    """x * tanh(softplus(x)) -> Mish(x), with softplus as Softplus or as log(1 + exp(x))."""
+    """`x * tanh(softplus(x))` -> Mish(x), with softplus as Softplus or as log(1 + exp(x))."""
     changed = False
     for node in nodes_of(graph, {"Tanh"}):
         changed |= _fuse(node)
@@ -44,8 +43,10 @@ def _softplus_of(value: Value | None, inner: set[Node]) -> Value | None:
     if log is None or total is None or addition is None:
         return None
     for exponential in (made_by(v, "Exp") for v in addition.inputs):
-        if exponential is not None and exponential.outputs[0] is not None:
-            if expand(total, [exponential.outputs[0]], inner) == {(1,): 1.0, (0,): 1.0}:
-                inner |= {log, exponential}
-                return exponential.inputs[0]
+        result = None if exponential is None else exponential.outputs[0]
+        if exponential is None or result is None:
+            continue
+        if expand(total, [result], inner) == {(1,): 1.0, (0,): 1.0}:
+            inner |= {log, exponential}
+            return exponential.inputs[0]
     return None

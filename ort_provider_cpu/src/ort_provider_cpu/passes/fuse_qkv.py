@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from ort_core.ir.graph import Graph, Value
 from ort_core.ir.passes import Level, PassContext, graph_pass
-
 from ort_provider_cpu.passes._emit import fuse
 from ort_provider_cpu.passes._product import Product, constant_matrix, product_of
 
 
 @graph_pass(Level.EXTENDED, order=50)
 def fuse_qkv(graph: Graph, ctx: PassContext) -> bool:
-    """x W0 + b0, x W1 + b1, ... with constant matrices and all or no biases -> MultiMatMul(x, W0, W1, ..., b0, b1, ...)."""
+    """`x W0 + b0`, `x W1 + b1`, ... with constant matrices and all or no biases -> MultiMatMul."""
     groups: dict[tuple[Value, bool], list[Product]] = {}
     for node in graph.nodes:
         product = product_of(node)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from ort_core.ir.graph import Graph, Node
 from ort_core.ir.passes import Level, PassContext, graph_pass
-
 from ort_provider_cpu.passes._emit import fuse, ones, row
 from ort_provider_cpu.passes._match import SINGLE, is_closed, last_size, nodes_of
 from ort_provider_cpu.passes._norm import InverseDeviation, inverse_root_mean_square, next_row, root_mean_square
@@ -12,7 +11,7 @@ from ort_provider_cpu.passes._norm import InverseDeviation, inverse_root_mean_sq
 
 @graph_pass(Level.EXTENDED, order=21)
 def fuse_rms_norm(graph: Graph, ctx: PassContext) -> bool:
-    """x / sqrt(mean(x^2) + epsilon) * scale over the last axis -> RMSNormalization."""
+    """`x / sqrt(mean(x^2) + epsilon) * scale` over the last axis -> RMSNormalization."""
     changed = False
     for node in nodes_of(graph, {"Mul", "Div"}):
         changed |= _fuse(node)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from ort_core.ir.graph import Graph, Node, Value
 from ort_core.ir.passes import Level, PassContext, graph_pass
 from ort_core.ir.types import ElementType
-
 from ort_provider_cpu.passes._emit import fuse
 from ort_provider_cpu.passes._heads import plain, split_heads
 from ort_provider_cpu.passes._match import integers, is_closed, last_size, made_by, nodes_of, operands, rank_of
@@ -13,7 +12,7 @@ from ort_provider_cpu.passes._match import integers, is_closed, last_size, made_
 
 @graph_pass(Level.EXTENDED, order=25)
 def fuse_rotary(graph: Graph, ctx: PassContext) -> bool:
-    """x * cos + concat(-x2, x1) * sin with x = concat(x1, x2) -> RotateHalf(x, cos, sin), with the transposition of heads before it."""
+    """`x * cos + concat(-x2, x1) * sin with x = concat(x1, x2)` -> RotateHalf, with the splitting of heads before it."""
     changed = False
     for node in nodes_of(graph, {"Concat"}):
         changed |= _fuse(node)

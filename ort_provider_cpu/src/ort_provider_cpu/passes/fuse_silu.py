@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from ort_core.ir.graph import Graph, Node
 from ort_core.ir.passes import Level, PassContext, graph_pass
-
 from ort_provider_cpu.passes._activation import only_user
 from ort_provider_cpu.passes._emit import fuse
 from ort_provider_cpu.passes._match import SINGLE, is_closed, nodes_of, operands
@@ -13,7 +12,7 @@ from ort_provider_cpu.passes._polynomial import expand
 
 @graph_pass(Level.EXTENDED, order=11)
 def fuse_silu(graph: Graph, ctx: PassContext) -> bool:
-    """x * Sigmoid(a * x) -> Swish(x, alpha=a)."""
+    """`x * Sigmoid(a * x)` -> Swish(x, alpha=a)."""
     changed = False
     for node in nodes_of(graph, {"Sigmoid"}):
         changed |= _fuse(node)

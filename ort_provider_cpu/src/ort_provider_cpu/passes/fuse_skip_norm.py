@@ -5,7 +5,6 @@ from __future__ import annotations
 from ort_core.ir.graph import Graph, Node, Value
 from ort_core.ir.passes import Level, PassContext, graph_pass
 from ort_core.ir.types import ElementType
-
 from ort_provider_cpu.passes._activation import only_user
 from ort_provider_cpu.passes._emit import align, fuse, row
 from ort_provider_cpu.passes._match import as_row, last_size, likely_same_shape, made_by, nodes_of, rank_of, same_shape

@@ -8,7 +8,6 @@ from ort_core.ir.graph import Graph, Node, Value
 from ort_core.ir.passes import Level, PassContext, graph_pass
 from ort_core.ir.rewrite import add_constant, add_node, constant_array, make_attribute, replace_node
 from ort_core.ir.types import TensorType
-
 from ort_provider_cpu.passes._emit import remove_unused
 from ort_provider_cpu.passes._transposed import (
     Region,
@@ -26,10 +25,12 @@ _MAX_CONSTANT_BYTES = 1 << 20
 @graph_pass(Level.EXTENDED, order=35)
 def sink_transposes(graph: Graph, ctx: PassContext) -> bool:
     """f(Transpose(x)) -> Transpose(f(x)) for elementwise f, Softmax and Concat, where fewer Transposes are left in the end."""
+    touched: set[Node] = set()
     changed = False
     for region in find_regions(graph):
-        if region.gain() > 0 and _has_small_constants(region):
-            _rewrite(graph, region)
+        # A Transpose that ended another region is no longer what this region was found with; the next round finds what is left.
+        if touched.isdisjoint(region.starts) and region.gain() > 0 and _has_small_constants(region):
+            _rewrite(graph, region, touched)
             changed = True
     if changed:
         graph.sort()
@@ -41,7 +42,7 @@ def _has_small_constants(region: Region) -> bool:
     return all(c is None or getattr(c, "nbytes", _MAX_CONSTANT_BYTES + 1) <= _MAX_CONSTANT_BYTES for c in constants)
 
 
-def _rewrite(graph: Graph, region: Region) -> None:
+def _rewrite(graph: Graph, region: Region, touched: set[Node]) -> None:
     before: dict[Value, Value] = {}
     for start in region.starts:
         source, result = start.inputs[0], start.outputs[0]
@@ -52,7 +53,7 @@ def _rewrite(graph: Graph, region: Region) -> None:
         _compute_before(graph, node, region, before)
     members = {*region.nodes}
     for value, source in before.items():
-        _give_back(graph, value, source, region, members)
+        _give_back(graph, value, source, region, members, touched)
     remove_unused(reversed([*region.starts, *region.nodes]))
 
 
@@ -80,7 +81,9 @@ def _constant_before(graph: Graph, value: Value, region: Region) -> Value:
     return add_constant(graph, full.transpose(inverse(region.permutation)), value.name)
 
 
-def _give_back(graph: Graph, value: Value, source: Value, region: Region, members: set[Node]) -> None:
+def _give_back(
+    graph: Graph, value: Value, source: Value, region: Region, members: set[Node], touched: set[Node]
+) -> None:
     """Lets everything outside of the region use `source`, transposed where that is still needed."""
     permutation = region.permutation
     transposed: Value | None = None
@@ -89,6 +92,8 @@ def _give_back(graph: Graph, value: Value, source: Value, region: Region, member
         if user in members:
             continue
         next_permutation = permutation_of(user) if isinstance(user, Node) else None
+        if isinstance(user, Node) and next_permutation is not None:
+            touched.add(user)
         if isinstance(user, Node) and cancels(user, permutation):
             replace_node(user, [source])
         elif isinstance(user, Node) and next_permutation is not None:
@@ -96,7 +101,9 @@ def _give_back(graph: Graph, value: Value, source: Value, region: Region, member
             user.set_input(0, source)
         elif value.producer is not None and value.producer.op_type != "Transpose":
             if transposed is None:
-                (transposed,) = add_node(graph, "Transpose", [source], attributes={"perm": permutation}, like=value.producer)
+                (transposed,) = add_node(
+                    graph, "Transpose", [source], attributes={"perm": permutation}, like=value.producer
+                )
                 transposed.type = value.type
             if isinstance(user, Node):
                 user.set_input(use.slot, transposed)

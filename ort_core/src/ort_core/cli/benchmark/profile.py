@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import statistics
 from collections import defaultdict
 from collections.abc import Iterable
@@ -10,6 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 _SUFFIX = "_kernel_time"
+_LABEL = re.compile(r"node '(.*)' \(.*\)")
+"""A node as the core's messages name it, which engines that compile whole partitions use for their events."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +49,17 @@ def read_profile(path: str) -> Profile:
     begin = runs[0]["ts"] + runs[0]["dur"] if len(runs) > 1 else 0
     counted = max(len(runs) - 1, 1)
     late = [e for e in events if e["ts"] >= begin]
-    nodes = [e for e in late if e["cat"] == "Node" and e["name"].endswith(_SUFFIX)]
+    nodes = [e for e in late if e["cat"] == "Node" and _node_name(e["name"]) is not None]
     costs = _costs(nodes or [e for e in late if e["cat"] == "partition"], counted)
     return Profile(counted, costs, _by_operator(costs))
+
+
+def _node_name(event: str) -> str | None:
+    """The name of the node whose time an event tells; None for other events."""
+    if event.endswith(_SUFFIX):
+        return event.removesuffix(_SUFFIX)
+    label = _LABEL.fullmatch(event)
+    return None if label is None else label[1]
 
 
 def _costs(events: list[dict[str, Any]], runs: int) -> tuple[Cost, ...]:
@@ -56,7 +67,7 @@ def _costs(events: list[dict[str, Any]], runs: int) -> tuple[Cost, ...]:
     durations: dict[tuple[str, str, str], list[float]] = defaultdict(list)
     for event in events:
         arguments = event["args"]
-        name = event["name"].removesuffix(_SUFFIX)
+        name = _node_name(event["name"]) or event["name"]
         durations[name, arguments.get("op_name", ""), arguments.get("provider", "")].append(event["dur"] / 1e6)
     calls = {who: len(times) / runs for who, times in durations.items()}
     seconds = {who: statistics.median(times) * calls[who] for who, times in durations.items()}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Iterator
-from pathlib import Path
 
 from ort_core.cli.diagnosis.check import Check
 from ort_core.cli.units import format_bytes
@@ -37,7 +36,7 @@ def check_machine() -> Iterator[Check]:
 
 def isa_flags() -> list[str]:
     """The instruction sets that matter for inference, where the system tells."""
-    for line in read_text(Path("/proc/cpuinfo")).splitlines():
+    for line in read_text("/proc/cpuinfo").splitlines():
         key, _, value = line.partition(":")
         if key.strip() in ("flags", "Features"):
             have = set(value.split())
@@ -47,7 +46,7 @@ def isa_flags() -> list[str]:
 
 def _memory() -> Check:
     fields: dict[str, int] = {}
-    for line in read_text(Path("/proc/meminfo")).splitlines():
+    for line in read_text("/proc/meminfo").splitlines():
         key, _, value = line.partition(":")
         if value.endswith("kB"):
             fields[key] = int(value.split()[0]) * 1024
