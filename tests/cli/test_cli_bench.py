@@ -150,6 +150,19 @@ def test_profile_counts_no_first_run(tmp_path):
     assert [(c.operator, round(c.seconds * 1e6), c.calls) for c in profile.operators] == [("Add", 25, 1.5)]
 
 
+def test_profile_counts_nodes_by_their_labels(tmp_path):
+    args = {"op_name": "Conv", "provider": "P"}
+    events = [
+        {"name": "node '/a/Conv' (ai.onnx::Conv, opset 18)", "cat": "Node", "ts": 10, "dur": 20, "args": args},
+        {"name": "something else", "cat": "Node", "ts": 11, "dur": 99, "args": args},
+        {"name": "p0", "cat": "partition", "ts": 5, "dur": 90, "args": {}},
+        {"name": "model_run", "cat": "Session", "ts": 0, "dur": 100, "args": {}},
+    ]
+    (tmp_path / "trace.json").write_text(json.dumps(events))
+    profile = read_profile(str(tmp_path / "trace.json"))
+    assert [(c.name, c.operator, c.seconds) for c in profile.nodes] == [("/a/Conv", "Conv", 20e-6)]
+
+
 def test_providers_are_compared_and_agree(add_model, install_test_provider, capsys):
     install_test_provider("return a + b")
     argv = [add_model, *QUICK, "--provider", REFERENCE, "--provider", TEST]

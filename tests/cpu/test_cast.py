@@ -45,7 +45,8 @@ def every_value(element):
     if dtype.kind in "iu":
         limits = np.iinfo(dtype)
         wide = rng.integers(limits.min, limits.max, 300, dtype, endpoint=True)
-        return np.concatenate([wide, np.arange(-20 if dtype.kind == "i" else 0, 300).astype(dtype), np.array([limits.min, limits.max], dtype)])
+        small = np.arange(-20 if dtype.kind == "i" else 0, 300).astype(dtype)
+        return np.concatenate([wide, small, np.array([limits.min, limits.max], dtype)])
     return np.concatenate([rng.normal(0, 40, 1100), np.arange(-8, 9) / 2, [0, -0.0]]).astype(dtype)
 
 
@@ -82,8 +83,8 @@ def test_rounding_and_saturation(target, saturate, round_mode):
     values = every_value(target).astype(np.float32)
     values = np.sort(values[np.isfinite(values)])
     ties = (values[1:] + values[:-1]) / 2
-    near = np.concatenate([values, ties, np.nextafter(ties, np.inf), np.nextafter(ties, -np.inf), values * 1.2, values * 300])
-    x = np.concatenate([near, [np.nan, np.inf, 1e30, 1e-30]]).astype(np.float32)
+    near = [values, ties, np.nextafter(ties, np.inf), np.nextafter(ties, -np.inf), values * 1.2, values * 300]
+    x = np.concatenate([*near, [np.nan, np.inf, 1e30, 1e-30]]).astype(np.float32)
     if target is ElementType.FLOAT8E8M0:
         x = np.append(np.abs(x), [0, 1e-45, 3e38]).astype(np.float32)
     else:

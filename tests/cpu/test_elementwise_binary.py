@@ -29,6 +29,9 @@ SHAPES = [
     ((70, 1, 3), (1, 5, 1)),
     ((2, 4, 5, 6), (1, 4, 1, 1)),
     ((2, 3, 7, 5, 16), (1, 3, 1, 1, 16)),
+    ((2, 3, 100, 16), (2, 3, 1, 16)),
+    ((2, 3, 100, 16), (3, 1, 1)),
+    ((3, 5, 90, 4), (3, 1, 90, 4)),
     ((6, 1, 5, 1, 3), (1, 4, 1, 2, 3)),
     ((1, 700), (700, 1)),
     ((40, 17, 33), (40, 1, 33)),
@@ -75,7 +78,11 @@ def test_broadcasting(a_shape, b_shape, threads):
     assert_same(run_node("Greater", a, b), a > b)
 
 
-@pytest.mark.parametrize(("a_shape", "b_shape"), [((900, 300), (300,)), ((900, 300), (900, 1)), ((50000, 7), (1, 7)), ((50000, 7), (50000, 1))])
+@pytest.mark.parametrize(
+    ("a_shape", "b_shape"),
+    [((900, 300), (300,)), ((900, 300), (900, 1)), ((50000, 7), (1, 7)), ((50000, 7), (50000, 1))],
+    ids=str,
+)
 def test_large_broadcasts_by_several_threads(a_shape, b_shape):
     a, b = values(a_shape, np.float32), values(b_shape, np.float32, 1)
     assert_same(run_node("Mul", a, b, threads=3), a * b)
@@ -154,7 +161,11 @@ def test_logic():
 def test_bits(dtype):
     for a_shape, b_shape in [((3, 40), (3, 40)), ((3, 40), (40,)), ((3, 40), ()), ((90, 2), (90, 1))]:
         a, b = values(a_shape, dtype), values(b_shape, dtype, 1)
-        for op, function in {"BitwiseAnd": np.bitwise_and, "BitwiseOr": np.bitwise_or, "BitwiseXor": np.bitwise_xor}.items():
+        for op, function in {
+            "BitwiseAnd": np.bitwise_and,
+            "BitwiseOr": np.bitwise_or,
+            "BitwiseXor": np.bitwise_xor,
+        }.items():
             assert_same(run_node(op, a, b), function(a, b))
 
 
@@ -166,7 +177,9 @@ def test_shifts(dtype):
     if dtype.kind == "i":
         by[-1] = -1
     inside = (by >= 0) & (by < bits)
-    left = np.array([int(x) << int(s) & (2**bits - 1) if ok else 0 for x, s, ok in zip(a, by, inside, strict=True)], object)
+    left = np.array(
+        [int(x) << int(s) & (2**bits - 1) if ok else 0 for x, s, ok in zip(a, by, inside, strict=True)], object
+    )
     right = np.array([int(x) >> (int(s) if ok else bits) for x, s, ok in zip(a, by, inside, strict=True)], object)
     assert_same(run_node("BitShift", a, by, direction="LEFT"), left.astype(np.uint64).astype(dtype))
     assert_same(run_node("BitShift", a, by, direction="RIGHT"), right.astype(dtype))
@@ -207,7 +220,9 @@ def test_power_of_integers_wraps():
     assert_same(run_node("Pow", x, e), np.array(wrapped, np.int64))
 
 
-@pytest.mark.parametrize("dtype", [*FLOATS, *(np.dtype(t) for t in (np.int32, np.int64, np.uint32, np.uint64))], ids=str)
+@pytest.mark.parametrize(
+    "dtype", [*FLOATS, *(np.dtype(t) for t in (np.int32, np.int64, np.uint32, np.uint64))], ids=str
+)
 def test_prelu(dtype):
     x, slope = values((2, 3, 5), dtype), values((3, 1), dtype, 1)
     expected = np.where(x < 0, through_float(np.multiply, dtype)(x, slope), x)
@@ -222,13 +237,17 @@ def test_swiglu(dtype):
     wide = a.astype(np.float64)
     expected = wide / (1 + np.exp(-0.5 * wide)) * b.astype(np.float64)
     tolerance = {8: 1e-14, 4: 1e-6, 2: 1e-2}[dtype.itemsize]
-    np.testing.assert_allclose(run_node("SwiGLU", a, b, alpha=0.5).astype(np.float64), expected, rtol=tolerance, atol=1e-7)
+    np.testing.assert_allclose(
+        run_node("SwiGLU", a, b, alpha=0.5).astype(np.float64), expected, rtol=tolerance, atol=1e-7
+    )
     with pytest.raises(REJECTIONS):
         run_node("SwiGLU", a, b[:1])
 
 
 @pytest.mark.parametrize("dtype", NUMBERS, ids=str)
-@pytest.mark.parametrize("shapes", [[(3, 5)], [(3, 5), (5,)], [(5,), (3, 1), (3, 5)], [(), (2000,), (1,), (2, 1)]], ids=str)
+@pytest.mark.parametrize(
+    "shapes", [[(3, 5)], [(3, 5), (5,)], [(5,), (3, 1), (3, 5)], [(), (2000,), (1,), (2, 1)]], ids=str
+)
 def test_extrema(shapes, dtype):
     data = [values(shape, dtype, i) for i, shape in enumerate(shapes)]
     assert_same(run_node("Max", *data), functools.reduce(np.maximum, data))
@@ -257,7 +276,8 @@ def test_extrema_pass_nan_on():
 def test_where(dtype):
     rng = np.random.default_rng(0)
     for c_shape, a_shape, b_shape in [((3, 70), (3, 70), (3, 70)), ((1, 70), (3, 70), ()), ((300, 1), (300, 3), (3,)),
-                                      ((), (4,), (1,)), ((2, 1, 70), (), (5, 1)), ((0,), (1,), (1,))]:  # fmt: skip
+                                      ((), (4,), (1,)), ((2, 1, 70), (), (5, 1)), ((0,), (1,), (1,)),
+                                      ((2, 1, 16), (2, 70, 1), (2, 70, 16)), ((1, 70, 1), (2, 1, 8), (8,))]:  # fmt: skip
         c = rng.integers(0, 2, c_shape).astype(bool)
         a, b = rng.integers(0, 2, a_shape).astype(dtype), rng.integers(2, 9, b_shape).astype(dtype)
         assert_same(run_node("Where", c, a, b), np.where(c, a, b))

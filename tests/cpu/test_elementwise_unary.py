@@ -68,7 +68,11 @@ WITH_ATTRIBUTES = [
     ("Selu", {"alpha": 1.5, "gamma": 2.0}, lambda x: 2 * _elu(x, 1.5)),
     ("HardSigmoid", {"alpha": 0.5, "beta": 0.25}, lambda x: np.clip(0.5 * x + 0.25, 0, 1)),
     ("Gelu", {}, lambda x: 0.5 * x * (1 + _erf(x / math.sqrt(2)))),
-    ("Gelu", {"approximate": "tanh"}, lambda x: 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))),
+    (
+        "Gelu",
+        {"approximate": "tanh"},
+        lambda x: 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))),
+    ),
     ("Swish", {}, lambda x: x * _sigmoid(x)),
     ("Swish", {"alpha": -0.5}, lambda x: x * _sigmoid(-0.5 * x)),
     ("Shrink", {"lambd": 1.5, "bias": 0.5}, lambda x: np.where(x < -1.5, x + 0.5, np.where(x > 1.5, x - 0.5, 0))),

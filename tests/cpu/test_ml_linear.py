@@ -37,7 +37,7 @@ def test_features_are_scaled_normalized_and_binarized(dtype, shape):
 def test_linear_regressors_make_scores(dtype, targets, transform):
     for shape in SHAPES:
         inputs = [features(shape, dtype)]
-        attributes = dict(coefficients=floats(7 * targets), targets=targets, post_transform=transform)
+        attributes = {"coefficients": floats(7 * targets), "targets": targets, "post_transform": transform}
         assert_parity("LinearRegressor", inputs, domain=ML, types=FLOAT, tolerance=1e-4, **attributes)
         assert_parity(
             "LinearRegressor", inputs, domain=ML, types=FLOAT, tolerance=1e-4, intercepts=floats(targets), **attributes
@@ -50,9 +50,9 @@ def test_linear_regressors_make_scores(dtype, targets, transform):
 def test_linear_classifiers_name_the_class_with_the_largest_score(dtype, labels, transform):
     classes = 1 if len(labels) <= 2 else len(labels)
     types = {0: TensorProto.INT64, 1: TensorProto.FLOAT}
-    attributes = dict(coefficients=floats(7 * classes), classlabels_ints=labels, post_transform=transform)
+    attributes = {"coefficients": floats(7 * classes), "classlabels_ints": labels, "post_transform": transform}
     for shape in SHAPES:
-        for intercepts in ({}, dict(intercepts=floats(classes))):
+        for intercepts in ({}, {"intercepts": floats(classes)}):
             inputs = [features(shape, dtype)]
             assert_parity(
                 "LinearClassifier",
@@ -99,12 +99,12 @@ def test_features_that_are_not_there_are_rejected(index):
 @pytest.mark.parametrize(
     ("op", "attributes"),
     [
-        ("Scaler", dict(offset=[1.0, 2.0], scale=[1.0, 2.0])),
-        ("Scaler", dict(offset=[1.0], scale=[1.0, 2.0])),
-        ("Normalizer", dict(norm="L3")),
-        ("LinearRegressor", dict(coefficients=[1.0, 2.0])),
-        ("LinearRegressor", dict(coefficients=[1.0] * 7, intercepts=[1.0, 2.0])),
-        ("LinearRegressor", dict(coefficients=[1.0] * 7, post_transform="EXP")),
+        ("Scaler", {"offset": [1.0, 2.0], "scale": [1.0, 2.0]}),
+        ("Scaler", {"offset": [1.0], "scale": [1.0, 2.0]}),
+        ("Normalizer", {"norm": "L3"}),
+        ("LinearRegressor", {"coefficients": [1.0, 2.0]}),
+        ("LinearRegressor", {"coefficients": [1.0] * 7, "intercepts": [1.0, 2.0]}),
+        ("LinearRegressor", {"coefficients": [1.0] * 7, "post_transform": "EXP"}),
     ],
 )
 def test_models_that_do_not_fit_are_rejected(op, attributes):

@@ -3,22 +3,31 @@
 import numpy as np
 import pytest
 from onnx import TensorProto
-from parity_session import FLOATS, REJECTIONS, assert_close, assert_parity, blocked, run_native, run_reference, unblocked
+from parity_session import (
+    FLOATS,
+    REJECTIONS,
+    assert_close,
+    assert_parity,
+    blocked,
+    run_native,
+    run_reference,
+    unblocked,
+)
 
 GEOMETRIES = [
-    dict(kernel_shape=[3], strides=[2], pads=[1, 1]),
-    dict(kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1]),
-    dict(kernel_shape=[2, 2], strides=[2, 2]),
-    dict(kernel_shape=[5, 5], pads=[2, 2, 2, 2]),
-    dict(kernel_shape=[13, 1], pads=[6, 0, 6, 0]),
-    dict(kernel_shape=[3, 2], strides=[3, 1], pads=[0, 1, 2, 1], ceil_mode=1),
-    dict(kernel_shape=[3, 3], dilations=[2, 3], strides=[1, 2], pads=[2, 0, 1, 3]),
-    dict(kernel_shape=[2, 3], strides=[2, 2], auto_pad="SAME_UPPER"),
-    dict(kernel_shape=[2, 3], strides=[2, 2], auto_pad="SAME_LOWER"),
-    dict(kernel_shape=[4, 3], strides=[2, 1], auto_pad="VALID"),
-    dict(kernel_shape=[2, 3, 2], strides=[1, 2, 2], pads=[1, 0, 1, 0, 1, 1], dilations=[1, 2, 1]),
-    dict(kernel_shape=[1, 300], pads=[0, 299, 0, 299]),
-    dict(kernel_shape=[2, 2], dilations=[20, 30], pads=[10, 15, 10, 15]),
+    {"kernel_shape": [3], "strides": [2], "pads": [1, 1]},
+    {"kernel_shape": [3, 3], "strides": [2, 2], "pads": [1, 1, 1, 1]},
+    {"kernel_shape": [2, 2], "strides": [2, 2]},
+    {"kernel_shape": [5, 5], "pads": [2, 2, 2, 2]},
+    {"kernel_shape": [13, 1], "pads": [6, 0, 6, 0]},
+    {"kernel_shape": [3, 2], "strides": [3, 1], "pads": [0, 1, 2, 1], "ceil_mode": 1},
+    {"kernel_shape": [3, 3], "dilations": [2, 3], "strides": [1, 2], "pads": [2, 0, 1, 3]},
+    {"kernel_shape": [2, 3], "strides": [2, 2], "auto_pad": "SAME_UPPER"},
+    {"kernel_shape": [2, 3], "strides": [2, 2], "auto_pad": "SAME_LOWER"},
+    {"kernel_shape": [4, 3], "strides": [2, 1], "auto_pad": "VALID"},
+    {"kernel_shape": [2, 3, 2], "strides": [1, 2, 2], "pads": [1, 0, 1, 0, 1, 1], "dilations": [1, 2, 1]},
+    {"kernel_shape": [1, 300], "pads": [0, 299, 0, 299]},
+    {"kernel_shape": [2, 2], "dilations": [20, 30], "pads": [10, 15, 10, 15]},
 ]
 SIZES = {1: [37], 2: [20, 37], 3: [5, 9, 18]}
 
@@ -97,13 +106,13 @@ def test_empty_images_make_empty_results(shape):
 @pytest.mark.parametrize(
     "geometry",
     [
-        dict(kernel_shape=[0, 1]),
-        dict(kernel_shape=[2]),
-        dict(kernel_shape=[2, 2], strides=[0, 1]),
-        dict(kernel_shape=[2, 2], pads=[2**62] * 4),
-        dict(kernel_shape=[2**62, 2**62], dilations=[2**62, 3]),
-        dict(kernel_shape=[99, 1]),
-        dict(kernel_shape=[2, 2], auto_pad="SAME"),
+        {"kernel_shape": [0, 1]},
+        {"kernel_shape": [2]},
+        {"kernel_shape": [2, 2], "strides": [0, 1]},
+        {"kernel_shape": [2, 2], "pads": [2**62] * 4},
+        {"kernel_shape": [2**62, 2**62], "dilations": [2**62, 3]},
+        {"kernel_shape": [99, 1]},
+        {"kernel_shape": [2, 2], "auto_pad": "SAME"},
     ],
     ids=str,
 )

@@ -11,7 +11,9 @@ ACTIVATIONS = {"LSTM": 3, "GRU": 2, "RNN": 1}
 NAMES = ["Relu", "Affine", "LeakyRelu", "ThresholdedRelu", "ScaledTanh", "HardSigmoid", "Elu", "Softsign", "Softplus"]
 
 
-def layer(op, *, steps=5, batch=3, features=7, hidden=20, direction="forward", layout=0, dtype=np.float32, rest=(), seed=0):
+def layer(
+    op, *, steps=5, batch=3, features=7, hidden=20, direction="forward", layout=0, dtype=np.float32, rest=(), seed=0
+):
     """The inputs of a layer; `rest` names the optional ones: b, lengths, h, c, p."""
     rng = np.random.default_rng(seed)
     gates, directions = GATES[op] * hidden, 2 if direction == "bidirectional" else 1
@@ -70,7 +72,13 @@ def test_any_size_is_divided_among_threads(op, batch, hidden, threads):
 @pytest.mark.parametrize("rest", [("b",), ("b", "lengths")], ids=str)
 def test_long_sequences_in_parallel(hidden, direction, rest):
     inputs = layer("LSTM", steps=40, batch=2, hidden=hidden, features=64, direction=direction, rest=rest)
-    check("LSTM", [x / 4 if i in (1, 2) else x for i, x in enumerate(inputs)], hidden=hidden, direction=direction, threads=2)
+    check(
+        "LSTM",
+        [x / 4 if i in (1, 2) else x for i, x in enumerate(inputs)],
+        hidden=hidden,
+        direction=direction,
+        threads=2,
+    )
 
 
 @pytest.mark.parametrize("op", GATES)
@@ -81,7 +89,7 @@ def test_every_activation_takes_its_parameters(op, name, dtype):
     if op == "RNN":
         names = [name]
     inputs = layer(op, dtype=dtype, rest=("b",))
-    for parameters in ({}, dict(activation_alpha=[0.3], activation_beta=[0.4])):
+    for parameters in ({}, {"activation_alpha": [0.3], "activation_beta": [0.4]}):
         check(op, inputs, activations=names, **parameters)
 
 
@@ -93,7 +101,7 @@ def test_clip_bounds_what_enters_the_gates(op):
 @pytest.mark.parametrize("linear_before_reset", [0, 1])
 @pytest.mark.parametrize("activations", [None, ["HardSigmoid", "Softsign"]], ids=str)
 def test_gru_resets_before_or_after_its_product(linear_before_reset, activations):
-    attributes = {} if activations is None else dict(activations=activations)
+    attributes = {} if activations is None else {"activations": activations}
     check("GRU", layer("GRU", rest=("b", "h", "lengths")), linear_before_reset=linear_before_reset, **attributes)
 
 
@@ -109,10 +117,10 @@ def test_wrong_layers_are_rejected(op):
     for wrong, attributes in [
         (too_long, {}),
         (wrong_w, {}),
-        (inputs[:3], dict(hidden_size=19)),
-        (inputs[:3], dict(direction="sideways")),
-        (inputs[:3], dict(activations=["Tanh"] * 7)),
-        (inputs[:3], dict(activations=["Unknown"] * ACTIVATIONS[op])),
+        (inputs[:3], {"hidden_size": 19}),
+        (inputs[:3], {"direction": "sideways"}),
+        (inputs[:3], {"activations": ["Tanh"] * 7}),
+        (inputs[:3], {"activations": ["Unknown"] * ACTIVATIONS[op]}),
     ]:
         with pytest.raises(REJECTIONS):
             run_native(op, wrong, **{"hidden_size": 20, **attributes})

@@ -4,7 +4,16 @@ import itertools
 
 import numpy as np
 import pytest
-from parity_session import FLOATS, REJECTIONS, assert_close, assert_parity, blocked, run_native, run_reference, unblocked
+from parity_session import (
+    FLOATS,
+    REJECTIONS,
+    assert_close,
+    assert_parity,
+    blocked,
+    run_native,
+    run_reference,
+    unblocked,
+)
 
 COORDINATES = ["half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners", "asymmetric"]
 SCALES = [[2.0, 2.0], [0.5, 0.7], [1.5, 3.3], [3.0, 0.4]]
@@ -13,7 +22,9 @@ SCALES = [[2.0, 2.0], [0.5, 0.7], [1.5, 3.3], [3.0, 0.4]]
 def image(dtype=np.float32, shape=(2, 3, 9, 17)):
     rng = np.random.default_rng(0)
     dtype = np.dtype(dtype)
-    return rng.integers(0, 120, shape).astype(dtype) if dtype.kind in "iub" else rng.standard_normal(shape).astype(dtype)
+    return (
+        rng.integers(0, 120, shape).astype(dtype) if dtype.kind in "iub" else rng.standard_normal(shape).astype(dtype)
+    )
 
 
 def by_scale(*scales):
@@ -63,14 +74,18 @@ def test_interpolation_weighs_the_neighbours(mode, coordinates, antialias, exclu
 @pytest.mark.parametrize("antialias", [0, 1])
 def test_interpolation_of_every_type_cuts_or_rounds_as_the_reference(dtype, mode, antialias):
     for scales in SCALES:
-        assert_parity("Resize", [image(dtype), *by_scale(1, 1, *scales)], tolerance=1e-4, mode=mode, antialias=antialias)
+        assert_parity(
+            "Resize", [image(dtype), *by_scale(1, 1, *scales)], tolerance=1e-4, mode=mode, antialias=antialias
+        )
 
 
 @pytest.mark.parametrize("mode", ["nearest", "linear", "cubic"])
 def test_any_axes_are_resized(mode):
     x = image(shape=(3, 4, 5, 6))
     for axes in itertools.chain.from_iterable(itertools.combinations(range(4), n) for n in (1, 2, 3, 4)):
-        assert_parity("Resize", [x, *by_scale(*(1.5, 0.5, 2.0, 0.8)[: len(axes)])], tolerance=1e-4, axes=axes, mode=mode)
+        assert_parity(
+            "Resize", [x, *by_scale(*(1.5, 0.5, 2.0, 0.8)[: len(axes)])], tolerance=1e-4, axes=axes, mode=mode
+        )
 
 
 @pytest.mark.parametrize("policy", ["stretch", "not_larger", "not_smaller"])
@@ -78,7 +93,15 @@ def test_any_axes_are_resized(mode):
 def test_sizes_keep_the_aspect_ratio_if_asked(policy, mode):
     for sizes in ([5, 5], [30, 8], [9, 17]):
         inputs = [image(), None, None, np.array(sizes)]
-        assert_parity("Resize", inputs, axes=[2, 3], keep_aspect_ratio_policy=policy, mode=mode, tolerance=1e-4)
+        assert_parity(
+            "Resize",
+            inputs,
+            constants=(3,),
+            axes=[2, 3],
+            keep_aspect_ratio_policy=policy,
+            mode=mode,
+            tolerance=1e-4,
+        )
 
 
 @pytest.mark.parametrize("mode", ["nearest", "linear", "cubic"])
@@ -86,8 +109,8 @@ def test_sizes_keep_the_aspect_ratio_if_asked(policy, mode):
 def test_a_region_is_cropped_and_what_is_outside_extrapolated(mode, dtype):
     roi = np.array([-0.2, 0.1, 0.9, 1.4], np.float32)
     inputs = [image(dtype), roi, None, np.array([6, 20])]
-    attributes = dict(coordinate_transformation_mode="tf_crop_and_resize", extrapolation_value=7.0)
-    assert_parity("Resize", inputs, tolerance=1e-4, axes=[2, 3], mode=mode, **attributes)
+    attributes = {"coordinate_transformation_mode": "tf_crop_and_resize", "extrapolation_value": 7.0}
+    assert_parity("Resize", inputs, constants=(3,), tolerance=1e-4, axes=[2, 3], mode=mode, **attributes)
 
 
 @pytest.mark.parametrize("mode", ["nearest", "linear"])
@@ -100,7 +123,9 @@ def test_blocked_resize_is_the_plain_one(mode, scales, threads):
     assert_close(unblocked(actual, 20), expected)
 
 
-@pytest.mark.parametrize("scales", [[1, 1, -1, 2], [1, 1, 1e30, 2], [1, 1, np.nan, 2], [1, 2, 2], [1, 1, 0, 2]], ids=str)
+@pytest.mark.parametrize(
+    "scales", [[1, 1, -1, 2], [1, 1, 1e30, 2], [1, 1, np.nan, 2], [1, 2, 2], [1, 1, 0, 2]], ids=str
+)
 @pytest.mark.parametrize("mode", ["nearest", "linear"])
 def test_wrong_scales_are_rejected(scales, mode):
     with pytest.raises(REJECTIONS):

@@ -15,7 +15,7 @@ def random(*shape, seed=0):
 @pytest.mark.parametrize("sizes", [[11], [7, 9], [4, 5, 6]], ids=str)
 def test_grid_sample_interpolates_in_one_to_three_dimensions(mode, padding_mode, align_corners, sizes):
     grid = np.random.default_rng(1).uniform(-1.7, 1.7, (2, *(s + 3 for s in sizes), len(sizes))).astype(np.float32)
-    attributes = dict(mode=mode, padding_mode=padding_mode, align_corners=align_corners)
+    attributes = {"mode": mode, "padding_mode": padding_mode, "align_corners": align_corners}
     assert_parity("GridSample", [random(2, 3, *sizes), grid], tolerance=2e-4, **attributes)
 
 
@@ -52,7 +52,7 @@ def test_affine_grid_maps_positions(align_corners, sizes, constants):
 def test_roi_align_samples_each_bin(mode, coordinates, sampling_ratio, dtype):
     corners = np.sort(np.random.default_rng(0).uniform(-2, 14, (5, 2, 2)), axis=1)
     inputs = [random(2, 3, 10, 12).astype(dtype), corners.reshape(5, 4).astype(dtype), np.array([0, 1, 1, 0, 1])]
-    attributes = dict(mode=mode, coordinate_transformation_mode=coordinates, sampling_ratio=sampling_ratio)
+    attributes = {"mode": mode, "coordinate_transformation_mode": coordinates, "sampling_ratio": sampling_ratio}
     assert_parity("RoiAlign", inputs, tolerance=1e-4, output_height=3, output_width=2, spatial_scale=0.7, **attributes)
 
 

@@ -1,6 +1,6 @@
 """The parent of the fuzzing processes: hands out seeds, watches the time, restarts workers, collects findings.
 
-python -m tests.fuzz.harness COUNT [--start SEED] [--jobs 2]
+python -m tests.fuzz.harness COUNT [--start SEED] [--jobs 2] [--provider NAME]
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import collections
 import multiprocessing
+import os
 import pickle
 import signal
 import sys
@@ -22,7 +23,7 @@ from typing import Any
 from tests.fuzz import mutations  # noqa: F401 - fills the registry
 from tests.fuzz.corpus import load_corpus
 from tests.fuzz.mutant import count_mutations
-from tests.fuzz.trial import Finding, Verdict
+from tests.fuzz.trial import PROVIDER_VARIABLE, Finding, Verdict
 from tests.fuzz.worker import serve
 
 TIMEOUT_S = 180.0
@@ -190,7 +191,10 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("count", type=int, nargs="?", default=20_000)
     parser.add_argument("--start", type=int, default=0, help="the first seed")
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--provider", help="runs the models, instead of the reference provider")
     options = parser.parse_args(arguments)
+    if options.provider:
+        os.environ[PROVIDER_VARIABLE] = options.provider
     report = fuzz(
         range(options.start, options.start + options.count),
         options.jobs,

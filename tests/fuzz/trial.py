@@ -24,6 +24,7 @@ TERMINATE_S = 1.0
 CREATION_BYTES = 1 << 29
 """What creating a session for a model of a few KiB may take at most."""
 MESSAGE_LENGTH = 60_000
+PROVIDER_VARIABLE = "ORT_CORE_FUZZ_PROVIDER"
 _SAVED = 16
 """One mutant in so many is saved optimised, and loaded again."""
 _LEVELS = (ort.GraphOptimizationLevel.ORT_DISABLE_ALL, ort.GraphOptimizationLevel.ORT_ENABLE_ALL)
@@ -56,6 +57,11 @@ class Verdict:
     seconds: float = 0.0
     base: str = ""
     log: tuple[str, ...] = ()
+
+
+def provider() -> str:
+    """The provider under test."""
+    return os.environ.get(PROVIDER_VARIABLE, "ReferenceExecutionProvider")
 
 
 class Outcome(NamedTuple):
@@ -112,7 +118,7 @@ def _try(mutant: Mutant, source: Any, level: Any, findings: list[Finding], saved
     _reset_peak()
     resident = _peak()
     try:
-        session = ort.InferenceSession(source, options, ["ReferenceExecutionProvider"], enable_fallback=False)
+        session = ort.InferenceSession(source, options, [provider()], enable_fallback=False)
     except Exception as error:
         _judge(error, "creation", findings)
         return Outcome(f"refused: {type(error).__name__}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import logging
 import os
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -25,6 +24,8 @@ from ort_core.run.deferred import DeferredRunnable
 from ort_core.values import RuntimeValue
 
 if TYPE_CHECKING:
+    import logging
+
     from ort_core.options import SessionOptions
     from ort_core.run.runnable import Runnable
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,6 +11,9 @@ from ort_core.convert import check_shape, to_runtime_value
 from ort_core.errors import InvalidArgument
 from ort_core.ir.types import OptionalType, TensorType, ValueType, describe
 from ort_core.values import RuntimeValue
+
+if TYPE_CHECKING:
+    import logging
 
 _MISSING = object()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import weakref
 from collections.abc import Callable, Mapping, Sequence
@@ -18,6 +17,8 @@ from ort_core.providers.selection import Selection, close_quietly, create_provid
 from ort_core.run.requests import ResultRequest, RunSettings
 
 if TYPE_CHECKING:
+    import logging
+
     from ort_core.build import BuiltModel
     from ort_core.ir.graph import Model
     from ort_core.providers.spec import Provider, SessionEnv

@@ -2,14 +2,39 @@
 
 from __future__ import annotations
 
-import logging
+import sys
+from typing import TYPE_CHECKING, Any, cast
 
 from ort_core.errors import RuntimeException
 
-root = logging.getLogger("ort_core")
+if TYPE_CHECKING:
+    import logging
 
-SEVERITIES = (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR, logging.CRITICAL)
-"""Python's levels for ONNX Runtime's 0 (verbose) to 4 (fatal)."""
+SEVERITIES = (10, 20, 30, 40, 50)
+"""Python's levels (debug to critical) for ONNX Runtime's 0 (verbose) to 4 (fatal)."""
+
+
+class _LazyLogger:
+    """Stands for a logger until something is logged: importing `logging` is a good part of the start of a small process."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __getattr__(self, attribute: str) -> Any:
+        import logging
+
+        return getattr(logging.getLogger(self.name), attribute)
+
+
+def logger_of(name: str) -> logging.Logger:
+    """The logger of that name; what acts like it where nobody has imported `logging` yet."""
+    if "logging" in sys.modules:
+        import logging
+
+        return logging.getLogger(name)
+    return cast("logging.Logger", _LazyLogger(name))
 
 
 def set_default_logger_severity(severity: int) -> None:
@@ -18,7 +43,7 @@ def set_default_logger_severity(severity: int) -> None:
     Raises:
         RuntimeException: another number.
     """
-    root.setLevel(level_of(severity))
+    logger_of("ort_core").setLevel(level_of(severity))
 
 
 def set_default_logger_verbosity(verbosity: int) -> None:
@@ -49,17 +74,11 @@ def session_logger(logid: str, severity: int) -> logging.Logger:
     """The logger of a session: `ort_core.session` or `ort_core.session.<logid>`; with a level of the session's own, a logger
     below it, so that it changes nothing for other sessions.
     """
-    logger = root.getChild(f"session.{logid}") if logid else root.getChild("session")
-    return logger if severity < 0 else _OwnLevel(logger, level_of(severity))
+    name = f"ort_core.session.{logid}" if logid else "ort_core.session"
+    if severity < 0:
+        return logger_of(name)
+    import logging
 
+    from ort_core.log_level import OwnLevel
 
-class _OwnLevel(logging.Logger):
-    """A logger that the logging module does not know of, so that it goes away with its session."""
-
-    def __init__(self, parent: logging.Logger, level: int) -> None:
-        super().__init__(parent.name, level)
-        self.parent = parent
-
-    def isEnabledFor(self, level: int) -> bool:  # noqa: N802 - of the base class
-        """Not cached as in the base class: nothing would clear the cache."""
-        return level > self.manager.disable and level >= self.level
+    return OwnLevel(logging.getLogger(name), level_of(severity))

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -16,6 +15,7 @@ from ort_core.ir.graph import Graph, Model, Node
 from ort_core.ir.passes import Level, PassContext
 from ort_core.ir.tensors import ArrayWeight, WeightRef
 from ort_core.ir.types import TensorType, ValueType, describe
+from ort_core.log import logger_of
 from ort_core.metadata import ModelMetadata, metadata_of
 from ort_core.progress import UNWATCHED, Progress
 
@@ -23,19 +23,17 @@ if TYPE_CHECKING:
     from ort_core.limits import Limits
     from ort_core.options import SessionOptions
 
-logger = logging.getLogger("ort_core.build")
+logger = logger_of("ort_core.build")
 
 
-@dataclass(frozen=True, slots=True)
-class Interface:
+class Interface(NamedTuple):
     """An input or output as the model declares it."""
 
     name: str
     type: ValueType | None
 
 
-@dataclass(frozen=True, slots=True)
-class ModelInterface:
+class ModelInterface(NamedTuple):
     """What users see of a model.
 
     Attributes:
@@ -52,8 +50,7 @@ class ModelInterface:
     metadata: ModelMetadata
 
 
-@dataclass(frozen=True, slots=True)
-class PreparedModel:
+class PreparedModel(NamedTuple):
     """An optimised model, ready to be assigned to providers.
 
     Attributes:
@@ -81,7 +78,6 @@ def prepare(
         source: what users give, or a `Model` that was loaded from it.
         expose: may add outputs to the model as it was loaded.
     """
-    from ort_core.infer.dimensions import override_dimensions
     from ort_core.load.opset import normalize_opset
     from ort_core.optimize.pipeline import optimize
     from ort_core.providers import hooks
@@ -92,7 +88,10 @@ def prepare(
     declared_ir = model.header.ir_version
     infer = inference(progress)
     model = normalize_opset(model, infer=infer, progress=progress)
-    override_dimensions(model, options.free_dimensions_by_name, options.free_dimensions_by_denotation)
+    if options.free_dimensions_by_name or options.free_dimensions_by_denotation:
+        from ort_core.infer.dimensions import override_dimensions
+
+        override_dimensions(model, options.free_dimensions_by_name, options.free_dimensions_by_denotation)
     progress.begin("infer")
     infer(model)
     interface = _interface(model)

@@ -71,19 +71,20 @@ class NodeSpec {
 struct ValueUnknown {};
 
 /// What a kernel plans for one signature of inputs: types of outputs, scratch memory, and whatever it wants to precompute.
+/// Asking for an input that is absent raises InvalidArgument; `run` may take those for there that `plan` has asked for.
 class PlanContext {
  public:
   int n_inputs() const { return static_cast<int>(inputs_.size()); }
   int n_outputs() const { return static_cast<int>(outputs_.size()); }
   bool has_input(int i) const { return i < n_inputs() && inputs_[i] != nullptr; }
-  DType dtype(int i) const { return inputs_[i]->dtype; }
-  const Shape& shape(int i) const { return inputs_[i]->shape; }
+  DType dtype(int i) const { return input(i).dtype; }
+  const Shape& shape(int i) const { return input(i).shape; }
   /// Whether the data of input `i` is known now: constants, shapes, and anything while a run is in progress.
-  bool has_value(int i) const { return inputs_[i]->data != nullptr || inputs_[i]->shape.size() == 0; }
+  bool has_value(int i) const { return input(i).data != nullptr || input(i).shape.size() == 0; }
   /// Input `i` with its data. Throws ValueUnknown where it is not known yet; kernels let that pass through.
   const Tensor& value(int i) const {
     if (!has_value(i)) throw ValueUnknown{};
-    return *inputs_[i];
+    return input(i);
   }
   /// Whether anybody uses output `i`.
   bool wants(int i) const { return i < n_outputs() && outputs_[i].wanted; }
@@ -129,6 +130,10 @@ class PlanContext {
 
  private:
   friend class Planner;
+  const Tensor& input(int i) const {
+    require(has_input(i), "input ", i, " is missing");
+    return *inputs_[i];
+  }
   std::vector<const Tensor*> inputs_;
   std::vector<Output> outputs_;
   int threads_ = 1;

@@ -115,7 +115,8 @@ std::unique_ptr<Kernel> make_attention(const NodeSpec& node) {
 std::optional<std::string> declines(const NodeSpec& node) {
   for (int i : {1, 2, 4, 5})
     if (node.has_input(i) && node.dtype(i) != node.dtype(0))
-      return message("Q is ", name_of(node.dtype(0)), ", input ", i, " is ", name_of(node.dtype(i)), ": have one type only");
+      return message("Q is ", name_of(node.dtype(0)), ", input ", i, " is ", name_of(node.dtype(i)),
+                     ": have one type only");
   return std::nullopt;
 }
 

@@ -12,10 +12,14 @@ namespace {
 template <class C>
 C round_to(DType precision, C x) {
   switch (precision) {
-    case DType::f16: return static_cast<C>(static_cast<float>(Half(static_cast<float>(x))));
-    case DType::bf16: return static_cast<C>(static_cast<float>(BFloat16(static_cast<float>(x))));
-    case DType::f32: return static_cast<C>(static_cast<float>(x));
-    default: return x;
+    case DType::f16:
+      return static_cast<C>(static_cast<float>(Half(static_cast<float>(x))));
+    case DType::bf16:
+      return static_cast<C>(static_cast<float>(BFloat16(static_cast<float>(x))));
+    case DType::f32:
+      return static_cast<C>(static_cast<float>(x));
+    default:
+      return x;
   }
 }
 
@@ -37,9 +41,11 @@ class ExactAttention : public Kernel {
       state.mask_at = bytes;
       bytes += size(problem.mask_size, element);
       state.present_at[0] = bytes;
-      if (ctx.has_input(4) && !ctx.wants(1)) bytes += size(s.batch * s.kv_heads * s.keys * s.depth, size_of(ctx.dtype(1)));
+      if (ctx.has_input(4) && !ctx.wants(1))
+        bytes += size(s.batch * s.kv_heads * s.keys * s.depth, size_of(ctx.dtype(1)));
       state.present_at[1] = bytes;
-      if (ctx.has_input(4) && !ctx.wants(2)) bytes += size(s.batch * s.kv_heads * s.keys * s.value_depth, size_of(ctx.dtype(2)));
+      if (ctx.has_input(4) && !ctx.wants(2))
+        bytes += size(s.batch * s.kv_heads * s.keys * s.value_depth, size_of(ctx.dtype(2)));
       state.rows_at = bytes;
       state.row_bytes = size(2 * s.keys + s.value_depth, element);
       bytes += state.row_bytes * static_cast<size_t>(ctx.threads());
@@ -89,8 +95,9 @@ class ExactAttention : public Kernel {
   }
 
   template <class T, class C>
-  void run_row(const RunContext& ctx, const AttentionProblem& problem, int64_t index, const T* k, const T* v, const C* mask,
-               const std::vector<int64_t>& positions, const std::vector<int64_t>& limits, C* scores) const {
+  void run_row(const RunContext& ctx, const AttentionProblem& problem, int64_t index, const T* k, const T* v,
+               const C* mask, const std::vector<int64_t>& positions, const std::vector<int64_t>& limits,
+               C* scores) const {
     constexpr C kMinusInfinity = -std::numeric_limits<C>::infinity();
     const AttentionShapes& s = problem.shapes;
     const int64_t row = index % s.rows, head = index / s.rows % s.q_heads, batch = index / s.rows / s.q_heads;
@@ -111,10 +118,11 @@ class ExactAttention : public Kernel {
       for (int64_t d = 0; d < s.depth; ++d) x += static_cast<C>(q[d]) * static_cast<C>(k[t * s.k.row + d]);
       x *= static_cast<C>(problem.scale);
       show(0, t, x);
-      if (attributes_.softcap > 0) x = static_cast<C>(attributes_.softcap) * std::tanh(x / static_cast<C>(attributes_.softcap));
+      if (attributes_.softcap > 0)
+        x = static_cast<C>(attributes_.softcap) * std::tanh(x / static_cast<C>(attributes_.softcap));
       show(1, t, x);
       const bool seen = t >= position - attributes_.left && t <= position + attributes_.right && t < limits[batch];
-      bias[t] = !seen          ? kMinusInfinity
+      bias[t] = !seen             ? kMinusInfinity
                 : mask == nullptr ? C{0}
                                   : mask[batch * s.mask_batch + head * s.mask_head + row * s.mask_row + t * s.mask_key];
       sees_any |= bias[t] != kMinusInfinity;

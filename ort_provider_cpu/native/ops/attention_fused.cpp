@@ -9,16 +9,18 @@ namespace {
 
 std::string layout_of(const NodeSpec& node, const char* attribute, bool may_be_transposed) {
   const std::string layout = node.attributes.text(attribute, "bhsd");
-  require(layout == "bhsd" || layout == "bshd" || (may_be_transposed && layout == "bhds"), "the layout '", layout, "' of ",
-          attribute, " is none of bhsd, bshd", may_be_transposed ? ", bhds" : "");
+  require(layout == "bhsd" || layout == "bshd" || (may_be_transposed && layout == "bhds"), "the layout '", layout,
+          "' of ", attribute, " is none of bhsd, bshd", may_be_transposed ? ", bhds" : "");
   return layout;
 }
 
-/// out = softmax(scale * Q K^T + mask) V, by head. Q [B, H, S, D], K [B, G, T, D], V [B, G, T, E], mask broadcastable to
-/// [B, H, S, T] -> out [B, H, S, E]; query head h uses head h * G / H of K and V. A row that the mask leaves no key is zero.
+/// out = softmax(scale * Q K^T + mask) V, by head. Q [B, H, S, D], K [B, G, T, D], V [B, G, T, E], mask broadcastable
+/// to [B, H, S, T] -> out [B, H, S, E]; query head h uses head h * G / H of K and V. A row that the mask leaves no key
+/// is zero.
 ///
-/// q_layout, k_layout, v_layout and out_layout say how the tensors lie: "bhsd" as above; "bshd" [B, S, H, D], or [B, S, H * D]
-/// with num_heads and kv_num_heads; "bhds" [B, H, D, S] for K. An output in "bshd" has rank 3 unless out_rank is 4.
+/// q_layout, k_layout, v_layout and out_layout say how the tensors lie: "bhsd" as above; "bshd" [B, S, H, D], or [B, S,
+/// H * D] with num_heads and kv_num_heads; "bhds" [B, H, D, S] for K. An output in "bshd" has rank 3 unless out_rank
+/// is 4.
 class FusedAttention : public Kernel {
  public:
   explicit FusedAttention(const NodeSpec& node)
@@ -44,9 +46,18 @@ class FusedAttention : public Kernel {
     const Shape shape = heads_first      ? Shape{q.batch, q.heads, q.rows, v.depth}
                         : out_rank_ == 4 ? Shape{q.batch, q.rows, q.heads, v.depth}
                                          : Shape{q.batch, q.rows, q.heads * v.depth};
-    AttentionShapes shapes{.batch = q.batch, .q_heads = q.heads, .kv_heads = k.heads, .rows = q.rows, .keys = k.rows,
-                           .depth = q.depth, .value_depth = v.depth, .q = q.strides, .k = k.strides, .v = v.strides,
-                           .out = {}, .k_transposed = k.transposed};
+    AttentionShapes shapes{.batch = q.batch,
+                           .q_heads = q.heads,
+                           .kv_heads = k.heads,
+                           .rows = q.rows,
+                           .keys = k.rows,
+                           .depth = q.depth,
+                           .value_depth = v.depth,
+                           .q = q.strides,
+                           .k = k.strides,
+                           .v = v.strides,
+                           .out = {},
+                           .k_transposed = k.transposed};
     const bool is_empty = shape.size() == 0;
     if (!is_empty)
       shapes.out = heads_first ? HeadStrides::heads_first(q.heads, q.rows, v.depth)
@@ -56,7 +67,8 @@ class FusedAttention : public Kernel {
       require(ctx.shape(3).rank() <= 4 && broadcast(ctx.shape(3), scores) == scores, "the mask of shape ", ctx.shape(3),
               " does not broadcast to ", scores);
       const auto strides = broadcast_strides(ctx.shape(3), scores);
-      shapes.mask_batch = strides[0], shapes.mask_head = strides[1], shapes.mask_row = strides[2], shapes.mask_key = strides[3];
+      shapes.mask_batch = strides[0], shapes.mask_head = strides[1], shapes.mask_row = strides[2],
+      shapes.mask_key = strides[3];
     }
     ctx.output(0, DType::f32, shape);
     State state{AttentionPlan(shapes, ctx.threads()), std::vector<int64_t>(is_empty ? 0 : q.batch, 0),
@@ -70,9 +82,14 @@ class FusedAttention : public Kernel {
   void run(RunContext& ctx) const override {
     const State& state = ctx.state<State>();
     state.plan.run(ctx,
-                   {.q = ctx.input(0).as<float>(), .k = ctx.input(1).as<float>(), .v = ctx.input(2).as<float>(),
-                    .mask = ctx.has_input(3) ? ctx.input(3).as<float>() : nullptr, .out = ctx.output(0).as<float>(),
-                    .scale = state.scale, .positions = state.positions.data(), .key_limits = state.limits.data()},
+                   {.q = ctx.input(0).as<float>(),
+                    .k = ctx.input(1).as<float>(),
+                    .v = ctx.input(2).as<float>(),
+                    .mask = ctx.has_input(3) ? ctx.input(3).as<float>() : nullptr,
+                    .out = ctx.output(0).as<float>(),
+                    .scale = state.scale,
+                    .positions = state.positions.data(),
+                    .key_limits = state.limits.data()},
                    ctx.scratch<float>());
   }
 

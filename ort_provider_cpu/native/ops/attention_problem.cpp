@@ -42,10 +42,10 @@ AttentionProblem::AttentionProblem(PlanContext& ctx, const AttentionAttributes& 
           ", expected all of rank 3 or of rank 4");
   is_merged = rank == 3;
   const char* layout = is_merged ? "bshd" : "bhsd";
-  const HeadsTensor q("Q", ctx.shape(kQ), layout, attributes.q_heads), k("K", ctx.shape(kK), layout, attributes.kv_heads),
-      v("V", ctx.shape(kV), layout, attributes.kv_heads);
-  require(q.batch == k.batch && q.batch == v.batch && k.heads == v.heads && k.rows == v.rows && q.depth == k.depth, "Q ",
-          ctx.shape(kQ), ", K ", ctx.shape(kK), " and V ", ctx.shape(kV), " do not fit");
+  const HeadsTensor q("Q", ctx.shape(kQ), layout, attributes.q_heads),
+      k("K", ctx.shape(kK), layout, attributes.kv_heads), v("V", ctx.shape(kV), layout, attributes.kv_heads);
+  require(q.batch == k.batch && q.batch == v.batch && k.heads == v.heads && k.rows == v.rows && q.depth == k.depth,
+          "Q ", ctx.shape(kQ), ", K ", ctx.shape(kK), " and V ", ctx.shape(kV), " do not fit");
   new_keys = k.rows;
   const bool has_past = ctx.has_input(kPastKey);
   require(has_past == ctx.has_input(kPastValue), "past_key and past_value go together");
@@ -70,8 +70,17 @@ AttentionProblem::AttentionProblem(PlanContext& ctx, const AttentionAttributes& 
   ctx.output(kPresentValue, ctx.dtype(kV), {q.batch, k.heads, keys, v.depth});
   ctx.output(kScores, ctx.dtype(kQ), scores);
 
-  shapes = {.batch = q.batch, .q_heads = q.heads, .kv_heads = k.heads, .rows = q.rows, .keys = keys, .depth = q.depth,
-            .value_depth = v.depth, .q = q.strides, .k = k.strides, .v = v.strides, .out = {}};
+  shapes = {.batch = q.batch,
+            .q_heads = q.heads,
+            .kv_heads = k.heads,
+            .rows = q.rows,
+            .keys = keys,
+            .depth = q.depth,
+            .value_depth = v.depth,
+            .q = q.strides,
+            .k = k.strides,
+            .v = v.strides,
+            .out = {}};
   if (y.size() == 0 && scores.size() == 0) shapes.batch = 0;
   if (y.size() > 0)
     shapes.out = is_merged ? HeadStrides::rows_first(q.heads, q.rows, v.depth)
@@ -84,18 +93,20 @@ AttentionProblem::AttentionProblem(PlanContext& ctx, const AttentionAttributes& 
   mask_keys = keys;
   if (!ctx.has_input(kMask) || scores.size() == 0) return;
   const Shape& mask = ctx.shape(kMask);
-  require(mask.rank() >= 1 && mask.rank() <= 4 && mask.back() <= keys, "the mask of shape ", mask, " does not fit scores of shape ",
-          scores);
+  require(mask.rank() >= 1 && mask.rank() <= 4 && mask.back() <= keys, "the mask of shape ", mask,
+          " does not fit scores of shape ", scores);
   Shape target = scores;
   target[3] = mask_keys = mask.back();
-  require(target.size() == 0 || broadcast(mask, target) == target, "the mask of shape ", mask, " does not broadcast to ", target);
+  require(target.size() == 0 || broadcast(mask, target) == target, "the mask of shape ", mask,
+          " does not broadcast to ", target);
   mask_size = mask.size();
   const auto strides = broadcast_strides(mask, target);
   shapes.mask_batch = strides[0], shapes.mask_head = strides[1], shapes.mask_row = strides[2];
   shapes.mask_key = mask_keys > 1 ? 1 : 0;
 }
 
-void AttentionProblem::place(const RunContext& ctx, std::vector<int64_t>& positions, std::vector<int64_t>& limits) const {
+void AttentionProblem::place(const RunContext& ctx, std::vector<int64_t>& positions,
+                             std::vector<int64_t>& limits) const {
   positions.assign(static_cast<size_t>(shapes.batch), past_keys);
   limits.assign(static_cast<size_t>(shapes.batch), std::min(shapes.keys, mask_keys));
   if (!has_nonpad) return;
@@ -121,13 +132,15 @@ void AttentionProblem::write_present(const RunContext& ctx, int which, void* to)
     for (int64_t i = first; i < last; ++i) {
       std::byte* row = out + static_cast<size_t>(i * shapes.keys) * row_bytes;
       const size_t past_bytes = static_cast<size_t>(past_keys) * row_bytes;
-      if (past != nullptr) std::memcpy(row, static_cast<const std::byte*>(past->data) + static_cast<size_t>(i) * past_bytes, past_bytes);
+      if (past != nullptr)
+        std::memcpy(row, static_cast<const std::byte*>(past->data) + static_cast<size_t>(i) * past_bytes, past_bytes);
       row += past_bytes;
       const int64_t batch = i / shapes.kv_heads, head = i % shapes.kv_heads;
       const auto* source = static_cast<const std::byte*>(fresh.data) +
                            static_cast<size_t>(batch * from.batch + head * from.head) * element;
       const size_t step = static_cast<size_t>(from.row) * element;
-      for (int64_t t = 0; t < new_keys; ++t) std::memcpy(row + static_cast<size_t>(t) * row_bytes, source + static_cast<size_t>(t) * step, row_bytes);
+      for (int64_t t = 0; t < new_keys; ++t)
+        std::memcpy(row + static_cast<size_t>(t) * row_bytes, source + static_cast<size_t>(t) * step, row_bytes);
     }
   });
 }

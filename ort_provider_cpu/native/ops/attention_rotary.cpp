@@ -10,7 +10,8 @@ namespace {
 
 /// Rotates pairs of the first R numbers of each head: y1 = x1 cos - x2 sin, y2 = x1 sin + x2 cos.
 ///
-/// X [B, H, S, D] or [B, S, H * D]; cos and sin [P, R / 2] with position_ids [B, S], or [B, S, R / 2] -> Y of X's shape.
+/// X [B, H, S, D] or [B, S, H * D]; cos and sin [P, R / 2] with position_ids [B, S], or [B, S, R / 2] -> Y of X's
+/// shape.
 class RotaryEmbedding : public Kernel {
  public:
   explicit RotaryEmbedding(const NodeSpec& node)
@@ -63,12 +64,16 @@ class RotaryEmbedding : public Kernel {
         require(ids[i] >= 0 && ids[i] < positions, "position ", ids[i], " is out of range for caches of ", positions);
     }
     const int64_t total = state.batch * state.heads * state.rows;
-    ctx.parallel(static_cast<int>(std::clamp<int64_t>(total * state.depth / 16384, 1, ctx.threads())), [&](int chunk, int chunks) {
+    ctx.parallel(static_cast<int>(std::clamp<int64_t>(total * state.depth / 16384, 1, ctx.threads())), [&](int chunk,
+                                                                                                           int chunks) {
       const int64_t first = total * chunk / chunks, last = total * (chunk + 1) / chunks;
       switch (out.dtype) {
-        case DType::f32: return rotate_rows<float>(ctx, state, first, last, nullptr);
-        case DType::f16: return rotate_rows<Half>(ctx, state, first, last, ctx.scratch<float>() + 4 * state.depth * chunk);
-        default: return rotate_rows<BFloat16>(ctx, state, first, last, ctx.scratch<float>() + 4 * state.depth * chunk);
+        case DType::f32:
+          return rotate_rows<float>(ctx, state, first, last, nullptr);
+        case DType::f16:
+          return rotate_rows<Half>(ctx, state, first, last, ctx.scratch<float>() + 4 * state.depth * chunk);
+        default:
+          return rotate_rows<BFloat16>(ctx, state, first, last, ctx.scratch<float>() + 4 * state.depth * chunk);
       }
     });
   }

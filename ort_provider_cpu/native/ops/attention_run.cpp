@@ -13,8 +13,8 @@ constexpr double kTaskNs = 8000;
 HeadsTensor::HeadsTensor(const char* name, const Shape& shape, const std::string& layout, int64_t merged_heads) {
   Shape sizes = shape;
   if (layout == "bshd" && shape.rank() == 3) {
-    require(merged_heads > 0 && shape[2] % merged_heads == 0, name, " of shape ", shape, " cannot be cut into ", merged_heads,
-            " heads");
+    require(merged_heads > 0 && shape[2] % merged_heads == 0, name, " of shape ", shape, " cannot be cut into ",
+            merged_heads, " heads");
     sizes = {shape[0], shape[1], merged_heads, shape[2] / merged_heads};
   }
   require(sizes.rank() == 4, name, " has shape ", shape, ", expected rank 4 for the layout '", layout, "'");
@@ -46,7 +46,8 @@ AttentionPlan::AttentionPlan(const AttentionShapes& shapes, int threads) : shape
   const int most = static_cast<int>(std::clamp(cost_ns_ / kTaskNs, 1.0, static_cast<double>(threads)));
   const int64_t matrices = s.batch * heads_;
   if (most > 1 && matrices < 2 * most && !grouped_)
-    row_blocks_ = std::clamp<int64_t>((2 * most + matrices - 1) / matrices, 1, std::max<int64_t>(s.rows / kFewestRows, 1));
+    row_blocks_ =
+        std::clamp<int64_t>((2 * most + matrices - 1) / matrices, 1, std::max<int64_t>(s.rows / kFewestRows, 1));
   tasks_ = matrices * row_blocks_;
   chunks_ = static_cast<int>(std::min<int64_t>(most, tasks_));
   const int64_t rows = grouped_ ? group : (s.rows + row_blocks_ - 1) / row_blocks_;
@@ -59,33 +60,32 @@ void AttentionPlan::run_task(int64_t task, const AttentionOperands& operands, fl
   const int64_t batch = task / (heads_ * row_blocks_), head = task / row_blocks_ % heads_, block = task % row_blocks_;
   const int64_t q_head = grouped_ ? head * group : head, kv_head = grouped_ ? head : head / group;
   const int64_t first = s.rows * block / row_blocks_, last = s.rows * (block + 1) / row_blocks_;
-  simd::attention_table().attend(
-      {.rows = grouped_ ? group : last - first,
-       .keys = s.keys,
-       .depth = s.depth,
-       .value_depth = s.value_depth,
-       .q = operands.q + batch * s.q.batch + q_head * s.q.head + first * s.q.row,
-       .q_stride = grouped_ ? s.q.head : s.q.row,
-       .k = operands.k + batch * s.k.batch + kv_head * s.k.head,
-       .k_stride = s.k.row,
-       .k_transposed = s.k_transposed,
-       .v = operands.v + batch * s.v.batch + kv_head * s.v.head,
-       .v_stride = s.v.row,
-       .out = operands.out + batch * s.out.batch + q_head * s.out.head + first * s.out.row,
-       .out_stride = grouped_ ? s.out.head : s.out.row,
-       .mask = operands.mask == nullptr
-                   ? nullptr
-                   : operands.mask + batch * s.mask_batch + q_head * s.mask_head + first * s.mask_row,
-       .mask_row = grouped_ ? s.mask_head : s.mask_row,
-       .mask_column = s.mask_key,
-       .position = operands.positions[batch] + first,
-       .position_step = grouped_ ? 0 : 1,
-       .left = operands.left,
-       .right = operands.right,
-       .key_limit = operands.key_limits[batch],
-       .scale = operands.scale,
-       .softcap = operands.softcap},
-      scratch);
+  simd::attention_table().attend({.rows = grouped_ ? group : last - first,
+                                  .keys = s.keys,
+                                  .depth = s.depth,
+                                  .value_depth = s.value_depth,
+                                  .q = operands.q + batch * s.q.batch + q_head * s.q.head + first * s.q.row,
+                                  .q_stride = grouped_ ? s.q.head : s.q.row,
+                                  .k = operands.k + batch * s.k.batch + kv_head * s.k.head,
+                                  .k_stride = s.k.row,
+                                  .k_transposed = s.k_transposed,
+                                  .v = operands.v + batch * s.v.batch + kv_head * s.v.head,
+                                  .v_stride = s.v.row,
+                                  .out = operands.out + batch * s.out.batch + q_head * s.out.head + first * s.out.row,
+                                  .out_stride = grouped_ ? s.out.head : s.out.row,
+                                  .mask = operands.mask == nullptr ? nullptr
+                                                                   : operands.mask + batch * s.mask_batch +
+                                                                         q_head * s.mask_head + first * s.mask_row,
+                                  .mask_row = grouped_ ? s.mask_head : s.mask_row,
+                                  .mask_column = s.mask_key,
+                                  .position = operands.positions[batch] + first,
+                                  .position_step = grouped_ ? 0 : 1,
+                                  .left = operands.left,
+                                  .right = operands.right,
+                                  .key_limit = operands.key_limits[batch],
+                                  .scale = operands.scale,
+                                  .softcap = operands.softcap},
+                                 scratch);
 }
 
 void AttentionPlan::run(const RunContext& ctx, const AttentionOperands& operands, float* scratch) const {

@@ -14,9 +14,13 @@ struct HeadStrides {
   int64_t batch = 0, head = 0, row = 0;
 
   /// Of [B, heads, rows, depth].
-  static HeadStrides heads_first(int64_t heads, int64_t rows, int64_t depth) { return {heads * rows * depth, rows * depth, depth}; }
+  static HeadStrides heads_first(int64_t heads, int64_t rows, int64_t depth) {
+    return {heads * rows * depth, rows * depth, depth};
+  }
   /// Of [B, rows, heads, depth].
-  static HeadStrides rows_first(int64_t heads, int64_t rows, int64_t depth) { return {heads * rows * depth, depth, heads * depth}; }
+  static HeadStrides rows_first(int64_t heads, int64_t rows, int64_t depth) {
+    return {heads * rows * depth, depth, heads * depth};
+  }
 };
 
 /// A tensor of heads: [B, H, S, D] ("bhsd"), [B, S, H, D] or [B, S, H * D] ("bshd"), or [B, H, D, S] ("bhds").
@@ -66,7 +70,7 @@ class AttentionPlan {
   void run_task(int64_t task, const AttentionOperands& operands, float* scratch) const;
 
   AttentionShapes shapes_;
-  bool grouped_ = false;    // the heads of a group are the rows of one task
+  bool grouped_ = false;  // the heads of a group are the rows of one task
   int64_t tasks_ = 0, row_blocks_ = 1, heads_ = 0;
   int chunks_ = 1;
   int64_t chunk_floats_ = 0;

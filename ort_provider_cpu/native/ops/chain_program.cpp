@@ -35,7 +35,7 @@ int n_tensors(int opcode) { return kOpcodes[opcode].arity - kOpcodes[opcode].par
 
 /// Floats of all slots together, which with the inputs stay in the L1 cache.
 constexpr int64_t kBufferFloats = 6144;
-constexpr int64_t kMostPerBlock = 1024;
+constexpr int64_t kMostPerBlock = 2048;
 constexpr int kMostSlots = 96;
 
 double cost_of(int opcode) {
@@ -183,7 +183,7 @@ void ChainProgram::allocate() {
 
 void ChainProgram::evaluate(const float* const* inputs, const int* steps, float* out, int64_t n) const {
   alignas(64) float slots[kBufferFloats];
-  const int64_t most = std::min(kMostPerBlock, kBufferFloats / std::max(n_slots_, 1) / 16 * 16);
+  const int64_t most = n_slots_ == 0 ? n : std::min(kMostPerBlock, kBufferFloats / n_slots_ / 16 * 16);
   for (int64_t at = 0; at < n; at += most) block(inputs, steps, at, slots, most, out + at, std::min(most, n - at));
 }
 

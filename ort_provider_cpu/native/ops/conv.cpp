@@ -74,16 +74,18 @@ class Conv : public Kernel {
     const int threads = useful_threads(g.products(), ctx.threads());
     const int64_t channel = state.copy.channel_size();
     Compute* copy = ctx.scratch<Compute>();
+    PlanePart<Compute> part{.rows = state.rows, .width = g.out[2]};
     PlaneWork<Compute> work{.groups = g.group,
-                            .rows = state.rows,
+                            .parts = {&part, 1},
                             .out_rows = g.out_depth(),
                             .input = copy,
                             .input_group = g.in_depth() * channel,
-                            .extent = g.out,
+                            .depth = g.out[0],
+                            .height = g.out[1],
                             .pitch = {state.copy.axes[1].count, state.copy.axes[2].count},
                             .y_row = g.out_pixels(),
                             .y_stride = {g.out[1] * g.out[2], g.out[2], 1}};
-    set_operands(ctx, copy + state.copy_elements, work);
+    set_operands(ctx, copy + state.copy_elements, part.weights, work.bias);
     std::fill_n(copy + state.copy_elements - kPlaneSlack, kPlaneSlack, Compute(0));
     for (int64_t n = 0; n < g.batch; ++n) {
       const T* x = ctx.input(0).as<T>() + n * g.in_channels * g.in_pixels();
@@ -103,19 +105,19 @@ class Conv : public Kernel {
   };
 
   /// Points at weights and bias, converted into `converted` first where they are 16 bits wide.
-  void set_operands(const RunContext& ctx, Compute* converted, PlaneWork<Compute>& work) const {
+  void set_operands(const RunContext& ctx, Compute* converted, const Compute*& weights, const Compute*& bias) const {
     const bool has_bias = ctx.has_input(2);
     if constexpr (std::is_same_v<T, Compute>) {
-      work.weights = ctx.input(1).as<T>();
-      work.bias = has_bias ? ctx.input(2).as<T>() : nullptr;
+      weights = ctx.input(1).as<T>();
+      bias = has_bias ? ctx.input(2).as<T>() : nullptr;
     } else {
-      work.weights = widened_.data();
+      weights = widened_.data();
       if (widened_.empty()) {
-        work.weights = converted;
+        weights = converted;
         converted = std::copy_n(ctx.input(1).as<T>(), ctx.input(1).size(), converted);
       }
       if (!has_bias) return;
-      work.bias = converted;
+      bias = converted;
       std::copy_n(ctx.input(2).as<T>(), ctx.input(2).size(), converted);
     }
   }

@@ -128,7 +128,7 @@ class DeformConv : public Kernel {
     Compute buffer[kPlaneRows * (kPixels + kPlaneSlack)];
     for (int64_t o = 0; o < g.out_channels;) {
       const int64_t group = o / g.out_depth(), rows = std::min(most, (group + 1) * g.out_depth() - o);
-      plane_product(weights + o * depth, depth, static_cast<int>(rows), columns + group * depth * kPixels, state.rows, buffer,
+      plane_product(weights + o * depth, depth, 1, static_cast<int>(rows), columns + group * depth * kPixels, state.rows, buffer,
                     kPixels + kPlaneSlack, count, bias != nullptr ? bias + o : nullptr);
       for (int64_t r = 0; r < rows; ++r)
         for (int64_t i = 0; i < count; ++i)

@@ -75,8 +75,8 @@ class ConvTranspose : public Kernel {
       axis.dilation = dilations[i];
     }
     packed_ = AlignedArray<Compute>(static_cast<size_t>(weights->size()));
-    const int64_t out_channels = weights->shape[1] * attributes_.group;
-    pack_weights(weights->as<T>(), weights->shape, axes, packed_.data(), 0, out_channels);
+    const int64_t tiles = PlaneTiles(weights->shape[1]).n * attributes_.group;
+    pack_weights(weights->as<T>(), weights->shape, axes, packed_.data(), 0, tiles);
     node.release_constant(1);
   }
 
@@ -119,7 +119,8 @@ class ConvTranspose : public Kernel {
     if (packed_.empty()) {
       Compute* packed = bias + state.out_channels;
       const Tensor& w = ctx.input(1);
-      ctx.parallel_for(state.out_channels, std::max<int64_t>(1, 16384 * state.out_channels / std::max<int64_t>(1, w.size())),
+      const int64_t tiles = PlaneTiles(state.out_rows).n * attributes_.group;
+      ctx.parallel_for(tiles, std::max<int64_t>(1, 16384 * tiles / std::max<int64_t>(1, w.size())),
                        [&](int64_t begin, int64_t end) { pack_weights(w.as<T>(), w.shape, state.axes, packed, begin, end); });
       weights = packed;
     }
@@ -139,15 +140,20 @@ class ConvTranspose : public Kernel {
 
  private:
   struct Part {
-    Dims3 first, extent;
+    Phase phase;                // of the last dimension, without its lists
     std::vector<int64_t> rows;  // places in the copy, for each channel of a group and kernel element of the part
     int64_t weights;            // where its packed weights begin
+  };
+  /// Parts that differ in the last dimension only.
+  struct PartRow {
+    std::array<int64_t, 2> first, extent;
+    std::vector<Part> parts;
   };
   struct State {
     int64_t batch, channels, out_rows, out_channels;
     Axes axes;
     PaddedCopy copy;
-    std::vector<Part> parts;
+    std::vector<PartRow> rows;
     bool covers;  // whether the parts write all of the output
   };
 
@@ -232,9 +238,10 @@ class ConvTranspose : public Kernel {
     const int64_t channel = state.copy.channel_size(), depth = state.channels / attributes_.group;
     int64_t weights = 0;
     for (const Phase& a : phases[0])
-      for (const Phase& b : phases[1])
+      for (const Phase& b : phases[1]) {
+        PartRow row{{a.first, b.first}, {a.count, b.count}, {}};
         for (const Phase& c : phases[2]) {
-          Part part{{a.first, b.first, c.first}, {a.count, b.count, c.count}, {}, weights};
+          Part part{{c.first, c.count, {}, {}}, {}, weights};
           weights += static_cast<int64_t>(a.kernel.size() * b.kernel.size() * c.kernel.size()) * depth * state.out_channels;
           if (a.count == 0 || b.count == 0 || c.count == 0) continue;
           for (int64_t i = 0; i < depth; ++i)
@@ -242,22 +249,28 @@ class ConvTranspose : public Kernel {
               for (const int64_t y : b.shifts)
                 for (const int64_t x : c.shifts)
                   part.rows.push_back(i * channel + state.copy.offset({}, {z - low[0], y - low[1], x - low[2]}));
-          state.parts.push_back(std::move(part));
+          row.parts.push_back(std::move(part));
         }
+        if (row.parts.empty()) continue;
+        std::sort(row.parts.begin(), row.parts.end(), [](const Part& p, const Part& q) { return p.phase.first < q.phase.first; });
+        state.rows.push_back(std::move(row));
+      }
     return checked_add(checked_multiply(channel, state.channels), kPlaneSlack);
   }
 
-  /// Packs the weights of the output channels [begin, end) to [groups, out rows, rows] for each part.
+  /// Packs the weights of the tiles [begin, end) of all groups to [groups, tiles, rows, out rows of the tile] for each part.
   void pack_weights(const T* weights, const Shape& shape, const Axes& axes, Compute* packed, int64_t begin, int64_t end) const {
     const int64_t taps = shape.size_from(2), depth = shape[0] / attributes_.group, out_rows = shape[1];
+    const PlaneTiles tiles(out_rows);
     for (const auto& kernel : kernel_parts(axes)) {
       const int64_t rows = depth * static_cast<int64_t>(kernel.size());
-      for (int64_t o = begin; o < end; ++o) {
-        Compute* to = packed + o * rows;
-        for (int64_t i = 0; i < depth; ++i) {
-          const T* from = weights + ((o / out_rows * depth + i) * out_rows + o % out_rows) * taps;
-          for (const int64_t k : kernel) *to++ = static_cast<Compute>(from[k]);
-        }
+      for (int64_t t = begin; t < end; ++t) {
+        const int64_t group = t / tiles.n, first = tiles.begin(t % tiles.n), last = tiles.begin(t % tiles.n + 1);
+        Compute* to = packed + (group * out_rows + first) * rows;
+        for (int64_t i = 0; i < depth; ++i)
+          for (const int64_t k : kernel)
+            for (int64_t o = first; o < last; ++o)
+              *to++ = static_cast<Compute>(weights[((group * depth + i) * out_rows + o) * taps + k]);
       }
       packed += rows * out_rows * attributes_.group;
     }
@@ -266,23 +279,24 @@ class ConvTranspose : public Kernel {
   void compute_phases(const RunContext& ctx, int threads, const State& state, const Compute* copy, const Compute* weights,
                       const Compute* bias, T* y) const {
     const Dims3 strides{state.axes[1].out * state.axes[2].out, state.axes[2].out, 1};
-    for (const Part& part : state.parts) {
-      int64_t offset = 0;
+    std::vector<PlanePart<Compute>> parts;
+    for (const PartRow& row : state.rows) {
+      parts.clear();
+      for (const Part& part : row.parts)
+        parts.push_back({weights + part.weights, part.rows, part.phase.first, part.phase.count});
       PlaneWork<Compute> work{.groups = attributes_.group,
-                              .weights = weights + part.weights,
+                              .parts = parts,
+                              .tiled = true,
                               .bias = bias,
-                              .rows = part.rows,
                               .out_rows = state.out_rows,
                               .input = copy,
                               .input_group = state.channels / attributes_.group * state.copy.channel_size(),
-                              .extent = part.extent,
+                              .depth = row.extent[0],
+                              .height = row.extent[1],
                               .pitch = {state.copy.axes[1].count, state.copy.axes[2].count},
                               .y_row = volume(state, &TransposedAxis::out)};
-      for (int d = 0; d < 3; ++d) {
-        offset += part.first[d] * strides[d];
-        work.y_stride[d] = strides[d] * state.axes[d].stride;
-      }
-      run_plane_work(ctx, threads, work, y + offset);
+      for (int d = 0; d < 3; ++d) work.y_stride[d] = strides[d] * state.axes[d].stride;
+      run_plane_work(ctx, threads, work, y + row.first[0] * strides[0] + row.first[1] * strides[1]);
     }
   }
 

@@ -10,25 +10,33 @@ constexpr int64_t kShortRow = 64;
 /// Elements of a gathered piece, before it is rounded to whole rows.
 constexpr int64_t kBlock = 512;
 
-/// The elements after which input `i` repeats itself; 0 if it does not.
-int64_t period_of(const Broadcast& b, int i) {
-  int64_t period = 1;
+/// Spans shorter than this are not worth a gathered piece of their own.
+constexpr int64_t kShortSpan = 256;
+
+/// How input `i` repeats itself: every `period` elements, over `span` elements or all of them.
+struct Repetition {
+  int64_t period = 1, span = 1;
+};
+Repetition repetition_of(const Broadcast& b, int i) {
+  Repetition repetition;
   int d = b.rank - 1;
-  for (; d >= 0 && b.strides[i][d] == period; --d) period *= b.dims[d];
-  for (int outer = d; outer >= 0; --outer)
-    if (b.strides[i][outer] != 0) return 0;
-  return period;
+  for (; d >= 0 && b.strides[i][d] == repetition.period; --d) repetition.period *= b.dims[d];
+  repetition.span = repetition.period;
+  for (; d >= 0 && b.strides[i][d] == 0; --d) repetition.span *= b.dims[d];
+  return repetition;
 }
 
 void choose_block(Broadcast& b) {
   if (b.size == 0 || b.rank < 2 || b.row() >= kShortRow) return;
   int64_t unit = b.row();
+  b.span = b.size;
   for (int i = 0; i < b.n; ++i) {
-    const int64_t period = period_of(b, i);
-    if (period > 0 && period <= kBlock) {
-      b.periodic[i] = true;
-      unit = std::max(unit, period);
-    }
+    const Repetition repetition = repetition_of(b, i);
+    if (repetition.period > kBlock || repetition.span == repetition.period) continue;
+    if (repetition.span < std::min(kShortSpan, b.size)) continue;
+    b.periodic[i] = true;
+    b.span = std::min(b.span, repetition.span);
+    unit = std::max(unit, repetition.period);
   }
   b.block = kBlock / unit * unit;
 }

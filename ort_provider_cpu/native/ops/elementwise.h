@@ -1,6 +1,7 @@
 // Broadcasting for element-wise operators: the collapsed loop nest over an output, and walking it in pieces.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <span>
@@ -22,8 +23,9 @@ struct Broadcast {
   std::array<std::array<int64_t, kMaxRank>, kMaxOperands> strides{};
   /// Elements of a piece when short rows are gathered into contiguous pieces; 0: pieces are rows.
   int64_t block = 0;
-  /// With `block`: the input repeats itself each `block` elements, or parts of it.
+  /// With `block`: the input repeats itself each `block` elements, or parts of it, within each `span` of the output.
   std::array<bool, kMaxOperands> periodic{};
+  int64_t span = 0;
 
   int64_t row() const { return dims[rank - 1]; }
   /// Whether the input is laid out as the output is.
@@ -83,14 +85,18 @@ class BroadcastWalk {
     int steps[kMaxOperands];
     alignas(64) std::byte buffers[kMaxOperands][kBufferBytes];
     bool gathered[kMaxOperands] = {};
+    int64_t span_end = begin;
     for (int64_t at = begin; at < end;) {
-      const int64_t phase = at % plan_.block, count = std::min(plan_.block - phase, end - at);
+      if (at == span_end) std::fill_n(gathered, plan_.n, false);
+      const int64_t span_begin = at / plan_.span * plan_.span, phase = (at - span_begin) % plan_.block;
+      span_end = span_begin + plan_.span;
+      const int64_t count = std::min({plan_.block - phase, end - at, span_end - at});
       for (int i = 0; i < plan_.n; ++i) {
         steps[i] = 1;
         if (plan_.is_contiguous(i)) {
           pointers[i] = static_cast<const std::byte*>(inputs_[i]) + at * sizes_[i];
         } else if (plan_.periodic[i]) {
-          if (!gathered[i]) gather(i, 0, std::min(plan_.block, plan_.size), buffers[i]);
+          if (!gathered[i]) gather(i, span_begin, std::min(plan_.block, plan_.span), buffers[i]);
           gathered[i] = true;
           pointers[i] = buffers[i] + phase * sizes_[i];
         } else {

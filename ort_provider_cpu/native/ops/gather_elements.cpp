@@ -30,13 +30,16 @@ class GatherElements : public Kernel {
     const auto& rows = ctx.state<ElementRows>();
     const T* data = ctx.input(0).as<const T>();
     T* const y = ctx.output(0).as<T>();
-    const int64_t length = rows.length, size = rows.size, stride = rows.stride, step = rows.step;
+    const int64_t length = rows.length, size = rows.size, stride = rows.stride, step = rows.step;  // step 0: stride 1
     ctx.parallel_for(rows.count, 8192 / (length + 1) + 1, [&](int64_t begin, int64_t end) {
       for (int64_t row = begin; row < end; ++row) {
         const T* base = data + rows.offset(row);
         const Index* index = ctx.input(1).as<const Index>() + row * length;
         T* to = y + row * length;
-        for (int64_t i = 0; i < length; ++i) to[i] = base[i * step + checked_index(index[i], size) * stride];
+        if (step == 0)
+          for (int64_t i = 0; i < length; ++i) to[i] = base[checked_index(index[i], size)];
+        else
+          for (int64_t i = 0; i < length; ++i) to[i] = base[i + checked_index(index[i], size) * stride];
       }
     });
   }

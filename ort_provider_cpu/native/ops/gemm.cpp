@@ -93,7 +93,8 @@ void BatchedProduct::choose_method() {
 
 void BatchedProduct::choose_split(int threads) {
   const auto& table = simd::gemm_table();
-  const double m = static_cast<double>(shapes_.m), n = static_cast<double>(shapes_.n), k = static_cast<double>(shapes_.k);
+  const double m = static_cast<double>(shapes_.m), n = static_cast<double>(shapes_.n),
+               k = static_cast<double>(shapes_.k);
   const double item_ns =
       std::max(2 * m * n * k / kFlopsPerNs, 4 * (n * k + m * k + m * n) / kBytesPerNs) + 10 + (m * n) / 16;
   cost_ns_ = item_ns * static_cast<double>(shapes_.batch);
@@ -118,9 +119,16 @@ bool BatchedProduct::writes_once() const {
 
 simd::GemmCall BatchedProduct::call_of(int64_t item, const float* a, const float* b, float* c,
                                        const simd::GemmEpilogue& epilogue) const {
-  simd::GemmCall call{.m = shapes_.m, .n = shapes_.n, .k = shapes_.k, .a = a, .lda = shapes_.k, .b = b,
-                      .ldb = method_ == Method::rows ? shapes_.n : shapes_.k, .c = c + item * shapes_.m * shapes_.n,
-                      .ldc = shapes_.n, .epilogue = epilogue};
+  simd::GemmCall call{.m = shapes_.m,
+                      .n = shapes_.n,
+                      .k = shapes_.k,
+                      .a = a,
+                      .lda = shapes_.k,
+                      .b = b,
+                      .ldb = method_ == Method::rows ? shapes_.n : shapes_.k,
+                      .c = c + item * shapes_.m * shapes_.n,
+                      .ldc = shapes_.n,
+                      .epilogue = epilogue};
   if (epilogue.residual != nullptr) call.epilogue.residual += item * shapes_.m * shapes_.n;
   return call;
 }

@@ -77,7 +77,8 @@ class BatchedProduct {
   double cost_ns() const { return cost_ns_; }
   /// Whether every element of C is written once, after its residual was read: C may then be the residual.
   bool writes_once() const;
-  /// Pointers of the epilogue are those of the first item: `bias` and `row_bias` hold for all, `residual` moves on with C.
+  /// Pointers of the epilogue are those of the first item: `bias` and `row_bias` hold for all, `residual` moves on with
+  /// C.
   void run(const RunContext& ctx, const float* a, const float* b, float* c, const simd::GemmEpilogue& epilogue,
            float* scratch) const;
 
@@ -95,8 +96,8 @@ class BatchedProduct {
                          const simd::GemmEpilogue& epilogue) const;
   void run_items(int64_t first, int64_t last, const float* a, const float* b, float* c,
                  const simd::GemmEpilogue& epilogue, float* scratch) const;
-  void run_together(const RunContext& ctx, const float* a, const float* b, float* c,
-                    const simd::GemmEpilogue& epilogue, float* scratch) const;
+  void run_together(const RunContext& ctx, const float* a, const float* b, float* c, const simd::GemmEpilogue& epilogue,
+                    float* scratch) const;
   int64_t a_offset(int64_t i) const { return shapes_.a_offsets.empty() ? i * shapes_.a_step : shapes_.a_offsets[i]; }
   int64_t b_offset(int64_t i) const { return shapes_.b_offsets.empty() ? i * shapes_.b_step : shapes_.b_offsets[i]; }
 

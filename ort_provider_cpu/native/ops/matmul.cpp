@@ -15,7 +15,8 @@ struct ProductOptions {
   float alpha = 1, beta = 1;
   Activation activation = {};
   bool is_gemm = false;
-  /// Inputs that are added: a C that broadcasts as Gemm's, or a bias [N] and a residual of the output's shape. -1: none.
+  /// Inputs that are added: a C that broadcasts as Gemm's, or a bias [N] and a residual of the output's shape. -1:
+  /// none.
   int addend = -1, bias = -1, residual = -1;
 };
 
@@ -50,8 +51,8 @@ class FloatMatMul : public Kernel {
                                 : transposed ? MatrixLayout::columns
                                              : MatrixLayout::rows;
     const bool transpose_a = options_.transpose_a && ctx.shape(0).rank() > 1;
-    State state{.product = BatchedProduct(
-                    shapes.batched(transpose_a, layout, prepared_ ? prepared_->step() : -1), ctx.threads())};
+    State state{.product = BatchedProduct(shapes.batched(transpose_a, layout, prepared_ ? prepared_->step() : -1),
+                                          ctx.threads())};
     state.n = shapes.n;
     state.residual = present(ctx, options_.residual);
     state.bias = present(ctx, options_.bias);

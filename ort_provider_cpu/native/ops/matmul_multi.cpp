@@ -112,7 +112,9 @@ class MultiMatMul : public Kernel {
   };
 
   template <class Context>
-  bool has_bias(const Context& ctx, int i) const { return biased_ && ctx.has_input(1 + count_ + i); }
+  bool has_bias(const Context& ctx, int i) const {
+    return biased_ && ctx.has_input(1 + count_ + i);
+  }
   const float* bias_of(const RunContext& ctx, int i) const {
     return has_bias(ctx, i) ? ctx.input(1 + count_ + i).as<float>() : nullptr;
   }
@@ -126,8 +128,15 @@ class MultiMatMul : public Kernel {
       const int64_t first = std::max(c0, begin) - begin, last = std::min(c1, end) - begin;
       if (first >= last || m0 >= m1 || !ctx.wants(i)) continue;
       const int64_t n = weights_[i].n;
-      const simd::GemmCall call{.m = state.m, .n = n, .k = state.k, .a = x, .lda = state.k,
-                                .b = weights_[i].prepared.data(), .ldb = 0, .c = ctx.output(i).as<float>(), .ldc = n,
+      const simd::GemmCall call{.m = state.m,
+                                .n = n,
+                                .k = state.k,
+                                .a = x,
+                                .lda = state.k,
+                                .b = weights_[i].prepared.data(),
+                                .ldb = 0,
+                                .c = ctx.output(i).as<float>(),
+                                .ldc = n,
                                 .epilogue = {.bias = bias_of(ctx, i)}};
       table.multiply(call, m0, m1, first / table.panel_columns, last / table.panel_columns);
     }
@@ -147,7 +156,8 @@ class GatedMatMul : public Kernel {
     const int64_t k = node.constant(1)->shape[0], n = node.constant(1)->shape[1];
     const int64_t half = table.panel_columns / 2, panels = (n + half - 1) / half;
     packed_ = AlignedArray<float>(static_cast<size_t>(panels * table.panel_columns * k));
-    table.pack_gated(node.constant(1)->as<float>(), node.constant(2)->as<float>(), n, 1, k, n, 0, panels, packed_.data());
+    table.pack_gated(node.constant(1)->as<float>(), node.constant(2)->as<float>(), n, 1, k, n, 0, panels,
+                     packed_.data());
     is_packed_ = true;
     node.release_constant(1);
     node.release_constant(2);
@@ -160,7 +170,8 @@ class GatedMatMul : public Kernel {
     require(ctx.shape(2) == w, "the gate has shape ", w, ", the other matrix ", ctx.shape(2));
     const Shape y = output_shape(x, w[1]);
     ctx.output(0, DType::f32, y);
-    state.product = BatchedProduct(MatMulShapes(x, w, false, false).batched(false, MatrixLayout::rows, -1), ctx.threads());
+    state.product =
+        BatchedProduct(MatMulShapes(x, w, false, false).batched(false, MatrixLayout::rows, -1), ctx.threads());
     const double cost_ns = 2 * state.product.cost_ns();
     state.size = y.size();
     if (is_packed_) {
@@ -181,8 +192,16 @@ class GatedMatMul : public Kernel {
     if (!is_packed_) return run_apart(ctx, state, x, y);
     const auto& table = simd::gemm_table();
     const int64_t half = table.panel_columns / 2;
-    const simd::GemmCall call{.m = state.m, .n = state.n, .k = state.k, .a = x, .lda = state.k, .b = packed_.data(),
-                              .ldb = 0, .c = y, .ldc = state.n, .epilogue = {.activation = activation_}};
+    const simd::GemmCall call{.m = state.m,
+                              .n = state.n,
+                              .k = state.k,
+                              .a = x,
+                              .lda = state.k,
+                              .b = packed_.data(),
+                              .ldb = 0,
+                              .c = y,
+                              .ldc = state.n,
+                              .epilogue = {.activation = activation_}};
     ctx.parallel(state.grid.chunks(), [&](int chunk, int) {
       const auto [m0, m1] = state.grid.row_range(chunk, state.m);
       const auto [n0, n1] = state.grid.column_range(chunk, state.n);

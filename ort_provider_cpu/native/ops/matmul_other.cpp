@@ -12,12 +12,18 @@ namespace {
 template <class F>
 void dispatch_other(DType type, F&& f) {
   switch (type) {
-    case DType::f64: return f.template operator()<double>();
-    case DType::i32: return f.template operator()<int32_t>();
-    case DType::i64: return f.template operator()<int64_t>();
-    case DType::u32: return f.template operator()<uint32_t>();
-    case DType::u64: return f.template operator()<uint64_t>();
-    default: throw_unsupported_dtype(type);
+    case DType::f64:
+      return f.template operator()<double>();
+    case DType::i32:
+      return f.template operator()<int32_t>();
+    case DType::i64:
+      return f.template operator()<int64_t>();
+    case DType::u32:
+      return f.template operator()<uint32_t>();
+    case DType::u64:
+      return f.template operator()<uint64_t>();
+    default:
+      throw_unsupported_dtype(type);
   }
 }
 
@@ -33,7 +39,8 @@ void multiply_rows(const MatMulShapes& shapes, bool transpose_a, bool transpose_
     const int64_t item = first / m, row = first % m, rows = std::min(last - first, m - row);
     const int64_t a_index = shapes.a_indices.empty() ? item * shapes.a_step : shapes.a_indices[item];
     const int64_t b_index = shapes.b_indices.empty() ? item * shapes.b_step : shapes.b_indices[item];
-    const StridedMatrix<T> left{a + a_index * m * k + row * (transpose_a ? 1 : k), transpose_a ? 1 : k, transpose_a ? m : 1};
+    const StridedMatrix<T> left{a + a_index * m * k + row * (transpose_a ? 1 : k), transpose_a ? 1 : k,
+                                transpose_a ? m : 1};
     const StridedMatrix<T> right{b + b_index * k * n, transpose_b ? 1 : n, transpose_b ? k : 1};
     multiply_generic<T>(rows, n, k, left, right, c + first * n);
     first += rows;
@@ -89,11 +96,12 @@ class OtherGemm : public Kernel {
         beta_(node.attributes.real("beta", 1)) {}
 
   void plan(PlanContext& ctx) const override {
-    require(ctx.shape(0).rank() == 2 && ctx.shape(1).rank() == 2, "Gemm needs matrices, got shapes ", ctx.shape(0), " and ",
-            ctx.shape(1));
+    require(ctx.shape(0).rank() == 2 && ctx.shape(1).rank() == 2, "Gemm needs matrices, got shapes ", ctx.shape(0),
+            " and ", ctx.shape(1));
     MatMulShapes shapes(ctx.shape(0), ctx.shape(1), transpose_a_, transpose_b_);
     if (ctx.has_input(2))
-      require(ctx.shape(2).rank() <= 2 && (shapes.output.size() == 0 || broadcast(ctx.shape(2), shapes.output) == shapes.output),
+      require(ctx.shape(2).rank() <= 2 &&
+                  (shapes.output.size() == 0 || broadcast(ctx.shape(2), shapes.output) == shapes.output),
               "C of shape ", ctx.shape(2), " does not broadcast to ", shapes.output);
     ctx.output(0, ctx.dtype(0), shapes.output);
     ctx.state(std::move(shapes));
@@ -108,7 +116,8 @@ class OtherGemm : public Kernel {
       const T* addend = adds ? ctx.input(2).as<T>() : nullptr;
       const auto strides = adds ? broadcast_strides(ctx.input(2).shape, out.shape) : std::array<int64_t, kMaxRank>{};
       ctx.parallel_for(shapes.m, row_grain(shapes), [&](int64_t first, int64_t last) {
-        multiply_rows<T>(shapes, transpose_a_, transpose_b_, ctx.input(0).as<T>(), ctx.input(1).as<T>(), y, first, last);
+        multiply_rows<T>(shapes, transpose_a_, transpose_b_, ctx.input(0).as<T>(), ctx.input(1).as<T>(), y, first,
+                         last);
         if (!adds && alpha_ == 1) return;
         for (int64_t row = first; row < last; ++row)
           for (int64_t j = 0; j < shapes.n; ++j) {

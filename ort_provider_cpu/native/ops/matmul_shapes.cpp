@@ -34,7 +34,8 @@ std::vector<int64_t> scaled(std::vector<int64_t> indices, int64_t size) {
 }  // namespace
 
 MatMulShapes::MatMulShapes(const Shape& a, const Shape& b, bool transpose_a, bool transpose_b) {
-  require(a.rank() >= 1 && b.rank() >= 1, "matrix products need operands of rank 1 or more, got shapes ", a, " and ", b);
+  require(a.rank() >= 1 && b.rank() >= 1, "matrix products need operands of rank 1 or more, got shapes ", a, " and ",
+          b);
   Shape left = a, right = b;
   if (a.rank() == 1) left.insert(0, 1);
   if (b.rank() == 1) right.push_back(1);
@@ -43,7 +44,8 @@ MatMulShapes::MatMulShapes(const Shape& a, const Shape& b, bool transpose_a, boo
   m = left.back(1);
   k = left.back(0);
   n = right.back(0);
-  require(k == right.back(1), "the shapes ", a, " and ", b, " do not fit: ", k, " columns meet ", right.back(1), " rows");
+  require(k == right.back(1), "the shapes ", a, " and ", b, " do not fit: ", k, " columns meet ", right.back(1),
+          " rows");
   const Shape a_stack = without_last(left, 2), b_stack = without_last(right, 2);
   output = broadcast(a_stack, b_stack);
   batch = output.size();
@@ -63,8 +65,16 @@ MatMulShapes::MatMulShapes(const Shape& a, const Shape& b, bool transpose_a, boo
 BatchedProduct::Shapes MatMulShapes::batched(bool transpose_a, MatrixLayout layout, int64_t b_size) const {
   if (output.size() == 0) return {};
   if (b_size < 0) b_size = n * k;
-  return {.batch = batch, .m = m, .n = n, .k = k, .transpose_a = transpose_a, .layout = layout, .a_step = a_step * m * k,
-          .b_step = b_step * b_size, .a_offsets = scaled(a_indices, m * k), .b_offsets = scaled(b_indices, b_size)};
+  return {.batch = batch,
+          .m = m,
+          .n = n,
+          .k = k,
+          .transpose_a = transpose_a,
+          .layout = layout,
+          .a_step = a_step * m * k,
+          .b_step = b_step * b_size,
+          .a_offsets = scaled(a_indices, m * k),
+          .b_offsets = scaled(b_indices, b_size)};
 }
 
 }  // namespace ort_cpu

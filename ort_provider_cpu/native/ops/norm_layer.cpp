@@ -87,7 +87,7 @@ class RowNormalization : public Kernel {
       require(ctx.shape(kRoles.residual) == shape, "the shapes ", shape, " and ", ctx.shape(kRoles.residual),
               " of the summands differ");
     const auto operand = [&](const char* name, int input) {
-      if (input < 0 || !ctx.has_input(input)) return BroadcastRows{};
+      if (input < 0 || (input != kRoles.scale && !ctx.has_input(input))) return BroadcastRows{};
       const BroadcastRows rows(name, ctx.shape(input), shape, axis);
       state.plain &= rows.shared && rows.contiguous && ctx.dtype(input) == DType::f32;
       return rows;

@@ -39,7 +39,7 @@ class Pad : public Kernel {
     if (ctx.has_input(3)) given = to_int64(ctx.value(3));
     const std::vector<int> axes = axes_of(ctx.has_input(3) ? &given : nullptr, shape.rank());
     require(pads.size() == 2 * axes.size(), "pads has ", pads.size(), " values for ", axes.size(), " axes");
-    require(!ctx.has_input(2) || ctx.shape(2).size() <= 1, "constant_value has the shape ", ctx.shape(2));
+    if (ctx.has_input(2)) require(ctx.shape(2).size() <= 1, "constant_value has the shape ", ctx.shape(2));
     std::vector<int64_t> begins(static_cast<size_t>(shape.rank())), ends = begins;
     for (size_t i = 0; i < axes.size(); ++i) {
       begins[static_cast<size_t>(axes[i])] = pads[i];

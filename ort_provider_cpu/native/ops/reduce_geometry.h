@@ -38,11 +38,12 @@ struct ReduceLayout {
   LoopNest kept, reduced;
   int64_t inner = 1;
   bool inner_is_reduced = true;
-  /// Elements of the tensor, and how many fall into one result.
+  /// Elements of the tensor, and how many fall into one result. Of an empty tensor nothing but `size` is known.
   int64_t size = 0, count = 1;
 
   ReduceLayout() = default;
   ReduceLayout(const Shape& shape, const std::array<bool, kMaxRank>& is_reduced) : size(shape.size()) {
+    if (size == 0) return;
     LoopNest merged;
     std::array<bool, kMaxRank> merged_is_reduced{};
     const auto strides = strides_of(shape);

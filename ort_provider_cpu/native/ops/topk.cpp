@@ -13,7 +13,7 @@ template <class T, bool kLargest>
 class Selector {
  public:
   Selector(int64_t k, int64_t n) : k_(static_cast<size_t>(k)), n_(n) {
-    candidates_.reserve(is_streaming() ? 2 * (k_ + kBlock) : static_cast<size_t>(n));
+    candidates_.reserve(is_streaming() ? 2 * k_ : static_cast<size_t>(n));
   }
 
   /// Writes the values and indices, `stride` apart, of the row of n elements at `x`.
@@ -35,7 +35,8 @@ class Selector {
 
  private:
   using Entry = RankedEntry<T>;
-  static constexpr size_t kBlock = 32;
+  /// Up to so many, the best are kept in order.
+  static constexpr size_t kFew = 64;
 
   static Entry entry(const T* x, int64_t i) {
     const order_key_t<T> key = order_key(x[i]);
@@ -45,31 +46,40 @@ class Selector {
 
   /// Collects whatever is better than the worst of the best k so far; most blocks hold nothing of the kind.
   void stream(const T* x) {
+    constexpr int64_t kBlock = 32;
     int64_t i = 0;
     for (; i < static_cast<int64_t>(k_); ++i) candidates_.push_back(entry(x, i));
-    Entry worst = *std::min_element(candidates_.begin(), candidates_.end());
-    while (i < n_) {
-      const int64_t end = std::min<int64_t>(n_, i + static_cast<int64_t>(kBlock));
-      if (may_contain_better(x + i, end - i, x[worst.index()])) {
-        for (int64_t j = i; j < end; ++j)
-          if (const Entry candidate = entry(x, j); candidate > worst) candidates_.push_back(candidate);
-        if (candidates_.size() >= 2 * k_ + kBlock) {
-          keep_best();
-          worst = candidates_[k_ - 1];
-        }
-      }
-      i = end;
+    std::sort(candidates_.begin(), candidates_.end(), std::greater<>());
+    T worst = x[candidates_.back().index()];
+    for (; i < n_; i += kBlock) {
+      const int64_t end = std::min(n_, i + kBlock);
+      if (!has_better(x + i, end - i, worst)) continue;
+      for (int64_t j = i; j < end; ++j)
+        if (has_better(x + j, 1, worst)) worst = x[offer(entry(x, j)).index()];
     }
   }
-  static bool may_contain_better(const T* x, int64_t n, T bound) {
-    const compute_t<T> limit = bound;
-    if (limit != limit) return !kLargest;
+  /// Whether there are elements that beat an earlier one: equal ones do not.
+  static bool has_better(const T* x, int64_t n, T chosen) {
+    const compute_t<T> limit = chosen;
     int found = 0;
-    for (int64_t i = 0; i < n; ++i) {
-      const compute_t<T> value = x[i];
-      found |= kLargest ? !(value <= limit) : value < limit;
+    if (limit != limit) {
+      for (int64_t i = 0; i < n && !kLargest; ++i) found |= static_cast<compute_t<T>>(x[i]) == static_cast<compute_t<T>>(x[i]);
+    } else {
+      for (int64_t i = 0; i < n; ++i) found |= kLargest ? !(x[i] <= limit) : x[i] < limit;
     }
     return found != 0;
+  }
+  /// Takes a candidate in; returns the worst that is certain to be kept for now.
+  Entry offer(Entry candidate) {
+    if (k_ <= kFew) {
+      const auto at = std::upper_bound(candidates_.begin(), candidates_.end(), candidate, std::greater<>());
+      std::move_backward(at, candidates_.end() - 1, candidates_.end());
+      *at = candidate;
+    } else {
+      candidates_.push_back(candidate);
+      if (candidates_.size() == 2 * k_) keep_best();
+    }
+    return candidates_[k_ - 1];
   }
   /// Leaves the best k, the worst of them last.
   void keep_best() {

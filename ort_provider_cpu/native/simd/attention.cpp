@@ -1,4 +1,5 @@
-// Attention: scores of some rows against a block of keys, softmax with running maxima and sums, and products with values.
+// Attention: scores of some rows against a block of keys, softmax with running maxima and sums, and products with
+// values.
 #include "simd/attention.h"
 
 #include "simd/gemm.h"
@@ -168,7 +169,8 @@ void soften_rows(const AttentionHead& head, float* scores, int64_t stride, int64
     float* const own = scores + i * stride;
     fill_zero(own + columns.first, range.first - columns.first);
     fill_zero(own + range.last, columns.last - range.last);
-    const float* mask = head.mask == nullptr ? nullptr : head.mask + (row + i) * head.mask_row + begin * head.mask_column;
+    const float* mask =
+        head.mask == nullptr ? nullptr : head.mask + (row + i) * head.mask_row + begin * head.mask_column;
     const float largest = prepare_row(head, own, mask, range.first, range.last);
     before[i] = is_first ? kMinusInfinity : running.maxima[row + i];
     float maximum = largest > before[i] ? largest : before[i];
@@ -217,8 +219,15 @@ void attend_rows(const AttentionHead& head, const Cut& cut, float* scratch, int6
   }
   columns.first = columns.first / kPanel * kPanel;
   float* const scores = scratch + cut.scores;
-  GemmCall call{.m = rows, .n = keys, .k = head.depth, .a = head.q + row * head.q_stride, .lda = head.q_stride,
-                .b = scratch + cut.packed_k, .ldb = head.k_stride, .c = scores, .ldc = cut.keys,
+  GemmCall call{.m = rows,
+                .n = keys,
+                .k = head.depth,
+                .a = head.q + row * head.q_stride,
+                .lda = head.q_stride,
+                .b = scratch + cut.packed_k,
+                .ldb = head.k_stride,
+                .c = scores,
+                .ldc = cut.keys,
                 .epilogue = {.alpha = head.scale}};
   if (!cut.in_place) {
     gemm.multiply(call, 0, rows, columns.first / kPanel, (columns.last + kPanel - 1) / kPanel);
@@ -226,10 +235,16 @@ void attend_rows(const AttentionHead& head, const Cut& cut, float* scratch, int6
     call.b = head.k + begin * (head.k_transposed ? 1 : head.k_stride);
     (head.k_transposed ? gemv.multiply : gemv.multiply_transposed)(call, columns.first, columns.last);
   }
-  soften_rows(head, scores, cut.keys, row, rows, begin, columns, is_first,
-              {scratch + cut.maxima, scratch + cut.sums});
-  call = {.m = rows, .n = head.value_depth, .k = columns.last - columns.first, .a = scores + columns.first, .lda = cut.keys,
-          .b = head.v + (begin + columns.first) * head.v_stride, .ldb = head.v_stride, .c = out, .ldc = head.out_stride,
+  soften_rows(head, scores, cut.keys, row, rows, begin, columns, is_first, {scratch + cut.maxima, scratch + cut.sums});
+  call = {.m = rows,
+          .n = head.value_depth,
+          .k = columns.last - columns.first,
+          .a = scores + columns.first,
+          .lda = cut.keys,
+          .b = head.v + (begin + columns.first) * head.v_stride,
+          .ldb = head.v_stride,
+          .c = out,
+          .ldc = head.out_stride,
           .epilogue = {.residual = is_first ? nullptr : out, .residual_stride = head.out_stride}};
   if (cut.in_place) return gemv.multiply(call, 0, head.value_depth);
   for (int64_t column = 0; column < head.value_depth; column += kPanel) {
@@ -259,7 +274,8 @@ void attend(const AttentionHead& head, float* scratch) {
                 scratch + cut.packed_v);
     }
     for (int64_t row = 0; row < head.rows; row += cut.rows)
-      attend_rows(head, cut, scratch, row, head.rows - row < cut.rows ? head.rows - row : cut.rows, begin, keys, begin == 0);
+      attend_rows(head, cut, scratch, row, head.rows - row < cut.rows ? head.rows - row : cut.rows, begin, keys,
+                  begin == 0);
   }
   for (int64_t r = 0; r < head.rows; ++r) {
     const float sum = scratch[cut.sums + r];

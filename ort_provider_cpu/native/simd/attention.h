@@ -34,8 +34,8 @@ struct AttentionTable {
   /// Scratch floats that `attend` needs for heads of these sizes.
   int64_t (*scratch_floats)(int64_t rows, int64_t keys, int64_t depth, int64_t value_depth);
   void (*attend)(const AttentionHead& head, float* scratch);
-  /// Rotates pairs (x1, x2) of `half` numbers each to (x1 cos - x2 sin, x1 sin + x2 cos). The pairs are the two halves of x,
-  /// or neighbours if `interleaved`.
+  /// Rotates pairs (x1, x2) of `half` numbers each to (x1 cos - x2 sin, x1 sin + x2 cos). The pairs are the two halves
+  /// of x, or neighbours if `interleaved`.
   void (*rotate)(const float* x, const float* cosine, const float* sine, int64_t half, bool interleaved, float* out);
 };
 

@@ -24,12 +24,12 @@ ORT_CPU_INLINE void tile(const PlaneProduct& a, int64_t q) {
     const Vec bias = a.bias != nullptr ? set1(a.bias[m]) : Vec{};
 #pragma GCC unroll 8
     for (int v = 0; v < Vectors; ++v)
-      acc[m][v] = a.accumulate ? load(a.output + m * a.output_stride + q + v * kLanes) : bias;
+      acc[m][v] = bias;
   }
   const float* input = a.input + q;
   const float* w = a.weights;
 #pragma GCC unroll 1
-  for (int64_t k = 0; k < a.n_rows; ++k, ++w) {
+  for (int64_t k = 0; k < a.n_rows; ++k, w += a.weight_step) {
     const float* x = input + a.rows[k];
     Vec row[Vectors];
 #pragma GCC unroll 8

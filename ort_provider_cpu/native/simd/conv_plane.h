@@ -5,11 +5,11 @@
 
 namespace ort_cpu::simd {
 
-/// out[m, q] = start + sum over k of weights[m, k] * input[rows[k] + q] for q in [0, columns).
+/// out[m, q] = start + sum over k of weights[m * weight_stride + k * weight_step] * input[rows[k] + q] for q in [0, columns).
 /// The input is readable up to a register's lanes past the last column; the output is written to whole registers too.
 struct PlaneProduct {
   const float* weights;
-  int64_t weight_stride;  // floats between rows m
+  int64_t weight_stride, weight_step;
   int m;                  // at most `max_rows`
   const float* input;
   const int64_t* rows;
@@ -17,8 +17,7 @@ struct PlaneProduct {
   float* output;
   int64_t output_stride;  // floats between rows m
   int64_t columns;
-  bool accumulate;  // start from the output instead of the bias
-  const float* bias;  // [m] or null
+  const float* bias;  // what to start from: [m], or null for zeros
 };
 
 struct ConvPlaneTable {

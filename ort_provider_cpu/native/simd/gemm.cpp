@@ -83,7 +83,8 @@ void multiply_panel(const PanelPart& part) {
   tile.prefetch_step = 0;
   if (part.next != nullptr) {
     tile.prefetch = reinterpret_cast<const char*>(part.next);
-    // One of four prefetches of each step of 4 rows of the panel; a little more than needed, so that all of it is reached.
+    // One of four prefetches of each step of 4 rows of the panel; a little more than needed, so that all of it is
+    // reached.
     tile.prefetch_step = stream ? 64 : (4 * width / rows.tiles + 8) / 4 * 4;
   }
   const int64_t ahead = part.k / 4 * 4 * tile.prefetch_step;
@@ -128,13 +129,24 @@ void multiply(const GemmCall& call, int64_t m0, int64_t m1, int64_t first, int64
         const int64_t column = panel * kPanel, width = panel_width(call.n, panel);
         const float* b = call.b + column * call.k + k0 * width;
         const int64_t left = call.n - column;
-        PanelPart part{.a = call.a + row * call.lda + k0, .lda = call.lda, .b = b, .c = call.c + row * call.ldc + column,
-                       .ldc = call.ldc, .rows = rows, .k = k1 - k0, .vecs = static_cast<int>(width / kLanes),
+        PanelPart part{.a = call.a + row * call.lda + k0,
+                       .lda = call.lda,
+                       .b = b,
+                       .c = call.c + row * call.ldc + column,
+                       .ldc = call.ldc,
+                       .rows = rows,
+                       .k = k1 - k0,
+                       .vecs = static_cast<int>(width / kLanes),
                        .last_columns = static_cast<int>((left < width ? left : width) - width + kLanes),
-                       .accumulate = i > 0, .epilogue = i + 1 == parts ? &call.epilogue : nullptr, .row = row,
-                       .column = column, .next = nullptr};
-        if (panel + 1 < last) part.next = b + call.k * width;
-        else if (i + 1 < parts) part.next = call.b + first * kPanel * call.k + k1 * panel_width(call.n, first);
+                       .accumulate = i > 0,
+                       .epilogue = i + 1 == parts ? &call.epilogue : nullptr,
+                       .row = row,
+                       .column = column,
+                       .next = nullptr};
+        if (panel + 1 < last)
+          part.next = b + call.k * width;
+        else if (i + 1 < parts)
+          part.next = call.b + first * kPanel * call.k + k1 * panel_width(call.n, first);
         multiply_panel(part);
       }
     }
@@ -173,9 +185,19 @@ void multiply_gated(const GemmCall& call, int64_t m0, int64_t m1, int64_t first,
         const int64_t k0 = call.k * i / parts / 4 * 4;
         const int64_t k1 = i + 1 == parts ? call.k : call.k * (i + 1) / parts / 4 * 4;
         const float* b = call.b + (panel * call.k + k0) * kPanel;
-        multiply_panel({.a = call.a + row * call.lda + k0, .lda = call.lda, .b = b, .c = sums, .ldc = kPanel,
-                        .rows = rows, .k = k1 - k0, .vecs = kPanelVecs, .last_columns = kLanes, .accumulate = i > 0,
-                        .epilogue = nullptr, .row = 0, .column = 0,
+        multiply_panel({.a = call.a + row * call.lda + k0,
+                        .lda = call.lda,
+                        .b = b,
+                        .c = sums,
+                        .ldc = kPanel,
+                        .rows = rows,
+                        .k = k1 - k0,
+                        .vecs = kPanelVecs,
+                        .last_columns = kLanes,
+                        .accumulate = i > 0,
+                        .epilogue = nullptr,
+                        .row = 0,
+                        .column = 0,
                         .next = panel + 1 < last || i + 1 < parts ? b + (k1 - k0) * kPanel : nullptr});
       }
       gate_rows(call.epilogue.activation, sums, kHalf, rows, left < kHalf ? left : kHalf,
@@ -207,5 +229,5 @@ void pack_gated(const float* gate, const float* up, int64_t k_stride, int64_t n_
 
 }  // namespace
 
-ORT_CPU_EXPORT(GemmTable, gemm_table) = {
-    kLanes, kPanel, kTileRows, kDepth, pack, pack_gated, multiply, multiply_gated, transpose};
+ORT_CPU_EXPORT(GemmTable, gemm_table) = {kLanes,     kPanel,   kTileRows,      kDepth,   pack,
+                                         pack_gated, multiply, multiply_gated, transpose};

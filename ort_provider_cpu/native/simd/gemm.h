@@ -1,7 +1,8 @@
-// Products of float32 matrices: packing of B into panels, products with packed panels, and products that read B in place.
+// Products of float32 matrices: packing of B into panels, products with packed panels, and products that read B in
+// place.
 //
-// Packed B[K, N] is a row of panels [K, panel_columns]; the last panel is as wide as its columns rounded up to a register,
-// filled with zeros.
+// Packed B[K, N] is a row of panels [K, panel_columns]; the last panel is as wide as its columns rounded up to a
+// register, filled with zeros.
 #pragma once
 
 #include "simd/activation.h"
@@ -9,7 +10,8 @@
 
 namespace ort_cpu::simd {
 
-/// What is done with a product before it is stored: act(alpha * product + beta * (bias[n] + row_bias[m] + residual[m, n])).
+/// What is done with a product before it is stored: act(alpha * product + beta * (bias[n] + row_bias[m] + residual[m,
+/// n])).
 struct GemmEpilogue {
   float alpha = 1;
   float beta = 1;
@@ -37,9 +39,11 @@ struct GemmTable {
   int64_t panel_columns;
   /// Rows of a tile: products of no more of them read B once.
   int64_t tile_rows;
-  /// Products with more columns of A than this read C again for each further part of K: C must not be the residual then.
+  /// Products with more columns of A than this read C again for each further part of K: C must not be the residual
+  /// then.
   int64_t depth_in_one_pass;
-  /// Packs panels [first, last) of B[k, n]; element (k, n) is at b[k * k_stride + n * n_stride]; one of the strides is 1.
+  /// Packs panels [first, last) of B[k, n]; element (k, n) is at b[k * k_stride + n * n_stride]; one of the strides
+  /// is 1.
   void (*pack)(const float* b, int64_t k_stride, int64_t n_stride, int64_t k, int64_t n, int64_t first, int64_t last,
                float* packed);
   /// Packs panels of two matrices side by side: the first half of each panel is from `gate`, the other from `up`.
@@ -47,7 +51,8 @@ struct GemmTable {
                      int64_t first, int64_t last, float* packed);
   /// Rows [m0, m1) and panels [first, last) of C, from packed B.
   void (*multiply)(const GemmCall& call, int64_t m0, int64_t m1, int64_t first, int64_t last);
-  /// As `multiply`, with B packed by `pack_gated`: C[M, N] = activation(A gate) * (A up). Nothing else of the epilogue applies.
+  /// As `multiply`, with B packed by `pack_gated`: C[M, N] = activation(A gate) * (A up). Nothing else of the epilogue
+  /// applies.
   void (*multiply_gated)(const GemmCall& call, int64_t m0, int64_t m1, int64_t first, int64_t last);
   /// to[n, m] = from[m, n]; rows are `from_stride` and `to_stride` apart.
   void (*transpose)(const float* from, int64_t from_stride, int64_t m, int64_t n, float* to, int64_t to_stride);

@@ -23,7 +23,7 @@ constexpr int kMostRows[] = {0, 10, 6};
 constexpr int kPanel = kPanelVecs * kLanes;
 constexpr int kTileRows = kMostRows[kPanelVecs];
 /// How far ahead of a stream of weights to prefetch.
-constexpr int kStreamAhead = 2048;
+constexpr int kStreamAhead = 4096;
 
 /// How a microkernel prefetches: along its own panel, which comes from memory, or a little of another one at each step.
 enum class Prefetch { stream, spread };

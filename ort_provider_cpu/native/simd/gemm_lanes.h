@@ -3,7 +3,7 @@
 // Only for files of this folder; everything is in an anonymous namespace.
 #pragma once
 
-#include "simd/vec.h"
+#include "simd/math.h"
 
 namespace {
 
@@ -11,32 +11,14 @@ namespace {
 ORT_CPU_INLINE __m256i lane_mask(int n) {
   return _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
 }
-ORT_CPU_INLINE Vec load_some(const float* p, int n) { return reinterpret_cast<Vec>(_mm256_maskload_ps(p, lane_mask(n))); }
+ORT_CPU_INLINE Vec load_some(const float* p, int n) {
+  return reinterpret_cast<Vec>(_mm256_maskload_ps(p, lane_mask(n)));
+}
 ORT_CPU_INLINE void store_some(float* p, Vec v, int n) { _mm256_maskstore_ps(p, lane_mask(n), (__m256)v); }
 #else
 ORT_CPU_INLINE Vec load_some(const float* p, int n) { return load_first(p, n); }
 ORT_CPU_INLINE void store_some(float* p, Vec v, int n) { store_first(p, v, n); }
 #endif
-
-/// As `max` and `min` of vec.h, in one instruction.
-ORT_CPU_INLINE Vec larger(Vec a, Vec b) {
-#if defined(__AVX512F__)
-  return reinterpret_cast<Vec>(_mm512_maskz_max_ps(0xffff, (__m512)a, (__m512)b));
-#elif defined(__AVX2__)
-  return reinterpret_cast<Vec>(_mm256_max_ps((__m256)a, (__m256)b));
-#else
-  return max(a, b);
-#endif
-}
-ORT_CPU_INLINE Vec smaller(Vec a, Vec b) {
-#if defined(__AVX512F__)
-  return reinterpret_cast<Vec>(_mm512_maskz_min_ps(0xffff, (__m512)a, (__m512)b));
-#elif defined(__AVX2__)
-  return reinterpret_cast<Vec>(_mm256_min_ps((__m256)a, (__m256)b));
-#else
-  return min(a, b);
-#endif
-}
 
 /// 0, 1, 2 and so on.
 ORT_CPU_INLINE VecI lane_numbers() {

@@ -36,7 +36,8 @@ void transpose(const float* from, int64_t from_stride, int64_t m, int64_t n, flo
   }
 }
 
-/// Writes `columns` columns of B, filled up with zeros to `width`, from row 0 to k; rows of `packed` are `stride` apart.
+/// Writes `columns` columns of B, filled up with zeros to `width`, from row 0 to k; rows of `packed` are `stride`
+/// apart.
 void pack_columns(const float* b, int64_t k_stride, int64_t n_stride, int64_t k, int64_t columns, int64_t width,
                   int64_t stride, float* packed) {
   if (n_stride == 1) {

@@ -109,7 +109,60 @@ ORT_CPU_INLINE void normalize_row(const NormRows& r, int64_t row) {
   else affine<false, false>(y, s, n, mean, inverse, nullptr, nullptr);
 }
 
+/// Rows of `kVecs` vectors, the last of `last` floats, which stay in registers.
+template <bool kRms, int kVecs>
+void normalize_short_rows(const NormRows& r) {
+  const int64_t n = r.n;
+  const int last = static_cast<int>(n - (kVecs - 1) * kLanes);
+  const float of_count = 1.f / static_cast<float>(n), epsilon = static_cast<float>(r.epsilon);
+  const auto count = [last](int k) { return k + 1 < kVecs ? kLanes : last; };
+  for (int64_t row = 0; row < r.rows; ++row) {
+    const int64_t at = row * n;
+    Vec s[kVecs], total = {}, squares = {};
+#pragma GCC unroll 8
+    for (int k = 0; k < kVecs; ++k) {
+      s[k] = load_part(r.x + at + k * kLanes, count(k));
+      if (r.residual != nullptr) s[k] += load_part(r.residual + at + k * kLanes, count(k));
+      if (r.pre_bias != nullptr) s[k] += load_part(r.pre_bias + k * kLanes, count(k));
+      if (r.sum != nullptr) store_part(r.sum + at + k * kLanes, s[k], count(k));
+      total += s[k];
+    }
+    const float mean = kRms ? 0.f : sum(total) * of_count;
+#pragma GCC unroll 8
+    for (int k = 0; k < kVecs; ++k) {
+      if (!kRms) s[k] -= mean;
+      squares += k + 1 < kVecs || last == kLanes ? s[k] * s[k] : first_lanes(s[k] * s[k], last);
+    }
+    const float inverse = 1.f / __builtin_sqrtf(sum(squares) * of_count + epsilon);
+    if (r.mean != nullptr) r.mean[row] = mean;
+    if (r.inverse != nullptr) r.inverse[row] = inverse;
+#pragma GCC unroll 8
+    for (int k = 0; k < kVecs; ++k) {
+      Vec y = s[k] * inverse;
+      if (r.scale != nullptr) y *= load_part(r.scale + k * kLanes, count(k));
+      if (r.bias != nullptr) y += load_part(r.bias + k * kLanes, count(k));
+      store_part(r.y + at + k * kLanes, y, count(k));
+    }
+  }
+}
+
+template <bool kRms>
+bool normalize_if_short(const NormRows& rows) {
+  switch ((rows.n + kLanes - 1) / kLanes) {
+    case 1: normalize_short_rows<kRms, 1>(rows); return true;
+    case 2: normalize_short_rows<kRms, 2>(rows); return true;
+    case 3: normalize_short_rows<kRms, 3>(rows); return true;
+    case 4: normalize_short_rows<kRms, 4>(rows); return true;
+    case 5: normalize_short_rows<kRms, 5>(rows); return true;
+    case 6: normalize_short_rows<kRms, 6>(rows); return true;
+    case 7: normalize_short_rows<kRms, 7>(rows); return true;
+    case 8: normalize_short_rows<kRms, 8>(rows); return true;
+    default: return false;
+  }
+}
+
 void normalize_rows(const NormRows& rows) {
+  if (rows.rms ? normalize_if_short<true>(rows) : normalize_if_short<false>(rows)) return;
   for (int64_t row = 0; row < rows.rows; ++row) rows.rms ? normalize_row<true>(rows, row) : normalize_row<false>(rows, row);
 }
 

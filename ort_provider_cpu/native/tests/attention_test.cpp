@@ -38,15 +38,34 @@ struct Problem {
   AttentionHead head;
 
   Problem(int64_t rows, int64_t keys, int64_t depth, int64_t value_depth, bool k_transposed, bool masked)
-      : q(random_floats(rows * (depth + 3))), k(random_floats((keys + 3) * (depth + 3))),
-        v(random_floats(keys * (value_depth + 5))), mask(random_floats(rows * keys)),
+      : q(random_floats(rows * (depth + 3))),
+        k(random_floats((keys + 3) * (depth + 3))),
+        v(random_floats(keys * (value_depth + 5))),
+        mask(random_floats(rows * keys)),
         out(rows * (value_depth + 1), 99.0f),
-        head{.rows = rows, .keys = keys, .depth = depth, .value_depth = value_depth, .q = q.data(),
-             .q_stride = depth + 3, .k = k.data(), .k_stride = k_transposed ? keys + 3 : depth + 3,
-             .k_transposed = k_transposed, .v = v.data(), .v_stride = value_depth + 5, .out = out.data(),
-             .out_stride = value_depth + 1, .mask = masked ? mask.data() : nullptr, .mask_row = keys, .mask_column = 1,
-             .position = 0, .position_step = 1, .left = kUnbounded, .right = kUnbounded, .key_limit = keys,
-             .scale = 0.3f, .softcap = 0} {}
+        head{.rows = rows,
+             .keys = keys,
+             .depth = depth,
+             .value_depth = value_depth,
+             .q = q.data(),
+             .q_stride = depth + 3,
+             .k = k.data(),
+             .k_stride = k_transposed ? keys + 3 : depth + 3,
+             .k_transposed = k_transposed,
+             .v = v.data(),
+             .v_stride = value_depth + 5,
+             .out = out.data(),
+             .out_stride = value_depth + 1,
+             .mask = masked ? mask.data() : nullptr,
+             .mask_row = keys,
+             .mask_column = 1,
+             .position = 0,
+             .position_step = 1,
+             .left = kUnbounded,
+             .right = kUnbounded,
+             .key_limit = keys,
+             .scale = 0.3f,
+             .softcap = 0} {}
 
   void check() {
     std::vector<double> expected(head.rows * head.value_depth);
@@ -61,7 +80,8 @@ struct Problem {
         if (head.softcap > 0) s = head.softcap * std::tanh(s / head.softcap);
         if (head.mask) s += mask[r * head.mask_row + t * head.mask_column];
         const int64_t p = head.position + r * head.position_step;
-        if (t < p - head.left || t > p + head.right || t >= head.key_limit) s = -std::numeric_limits<double>::infinity();
+        if (t < p - head.left || t > p + head.right || t >= head.key_limit)
+          s = -std::numeric_limits<double>::infinity();
         scores[t] = s;
         largest = std::max(largest, s);
       }
@@ -95,7 +115,8 @@ TEST(all_sizes) {
     for (int64_t keys : {0, 1, 15, 64, 65, 130, 600, 1300})
       for (int64_t depth : {8, 64})
         for (int64_t value_depth : {5, 64, 100})
-          for (bool transposed : {false, true}) Problem(rows, keys, depth, value_depth, transposed, keys % 2 == 0).check();
+          for (bool transposed : {false, true})
+            Problem(rows, keys, depth, value_depth, transposed, keys % 2 == 0).check();
 }
 
 TEST(windows_and_limits) {

@@ -24,7 +24,8 @@ struct Level {
 std::vector<Level> levels() {
   std::vector<Level> all{{Isa::baseline, ort_cpu::simd::gemm_table_baseline, ort_cpu::simd::gemv_table_baseline}};
 #if defined(ORT_CPU_X86)
-  if (is_supported(Isa::avx2)) all.push_back({Isa::avx2, ort_cpu::simd::gemm_table_avx2, ort_cpu::simd::gemv_table_avx2});
+  if (is_supported(Isa::avx2))
+    all.push_back({Isa::avx2, ort_cpu::simd::gemm_table_avx2, ort_cpu::simd::gemv_table_avx2});
   if (is_supported(Isa::avx512))
     all.push_back({Isa::avx512, ort_cpu::simd::gemm_table_avx512, ort_cpu::simd::gemv_table_avx512});
 #endif
@@ -50,8 +51,16 @@ struct Problem {
   std::vector<double> product;
 
   Problem(int64_t m, int64_t n, int64_t k)
-      : m(m), n(n), k(k), a(random_floats(m * k)), b(random_floats(k * n)), bt(n * k), bias(random_floats(n)),
-        row_bias(random_floats(m)), residual(random_floats(m * n)), product(m * n) {
+      : m(m),
+        n(n),
+        k(k),
+        a(random_floats(m * k)),
+        b(random_floats(k * n)),
+        bt(n * k),
+        bias(random_floats(n)),
+        row_bias(random_floats(m)),
+        residual(random_floats(m * n)),
+        product(m * n) {
     for (int64_t i = 0; i < k; ++i)
       for (int64_t j = 0; j < n; ++j) bt[j * k + i] = b[i * n + j];
     for (int64_t r = 0; r < m; ++r)
@@ -59,7 +68,15 @@ struct Problem {
         for (int64_t j = 0; j < n; ++j) product[r * n + j] += static_cast<double>(a[r * k + i]) * b[i * n + j];
   }
   GemmCall call(std::vector<float>& c) const {
-    return {.m = m, .n = n, .k = k, .a = a.data(), .lda = k, .b = b.data(), .ldb = n, .c = c.data(), .ldc = n + 1,
+    return {.m = m,
+            .n = n,
+            .k = k,
+            .a = a.data(),
+            .lda = k,
+            .b = b.data(),
+            .ldb = n,
+            .c = c.data(),
+            .ldc = n + 1,
             .epilogue = {}};
   }
 };
@@ -75,7 +92,8 @@ void check(const Problem& p, const GemmCall& call, const std::vector<float>& c) 
       if (e.row_bias) y += e.beta * e.row_bias[r];
       if (e.residual) y += e.beta * e.residual[r * e.residual_stride + j];
       if (e.activation.kind == ActivationKind::relu) y = std::max(y, 0.0);
-      if (e.activation.kind == ActivationKind::clip) y = std::min(std::max<double>(y, e.activation.alpha), double(e.activation.beta));
+      if (e.activation.kind == ActivationKind::clip)
+        y = std::min(std::max<double>(y, e.activation.alpha), double(e.activation.beta));
       if (e.activation.kind == ActivationKind::tanh) y = std::tanh(y);
       wrong += !(std::fabs(c[r * call.ldc + j] - y) < 1e-5 * std::sqrt(p.k + 1.0) + 1e-5);
     }

@@ -193,6 +193,45 @@ def test_choice_of_other_numbers_does_not_fuse(body: str) -> None:
     assert "FusedAttention" not in ops(fused(text, "fuse_attention"))
 
 
+@pytest.mark.parametrize("zero", ["0.0", "-0.0"])
+def test_rows_without_keys_may_be_made_zero(zero: str) -> None:
+    guard = f"zero = Constant<value = float {{{zero}}}>() n = IsNaN(u) w = Where(n, zero, u)"
+    text = (
+        _choice_text("b = Where(keep, a, infinite)")
+        .replace("w = Softmax(b)", f"u = Softmax(b) {guard}")
+        .replace("zero = Sub(one, one) infinite = Log(zero)", "nought = Sub(one, one) infinite = Log(nought)")
+    )
+    assert "IsNaN" not in ops(fused(text, "fuse_attention"))
+    keep = np.tril(np.ones((S, T), bool), -1)[None, None]
+    assert_same_results(text, _feed() | {"keep": keep})
+
+
+def test_guard_with_another_number_does_not_fuse() -> None:
+    guard = "u = Softmax(b) n = IsNaN(u) w = Where(n, one, u)"
+    text = _choice_text("b = Where(keep, a, infinite)").replace("w = Softmax(b)", guard)
+    assert "FusedAttention" not in ops(fused(text, "fuse_attention"))
+
+
+BATCHED = """kt = Transpose<perm = [0, 2, 1]>(k) p = MatMul(q, kt) a = Mul(p, eighth) b = Add(a, mask) w = Softmax(b)
+    y = MatMul(w, v)"""
+
+
+@pytest.mark.parametrize("mask", [(T,), (S, T), (S, 1)])
+def test_heads_as_batches_fuse(mask: tuple[int, ...]) -> None:
+    text = _text(BATCHED, q=f"B, S, {D}", k=f"B, T, {D}", mask=", ".join(map(str, mask)), y="E, F, G")
+    assert ops(fused(text, "fuse_attention"))[-1] == "FusedAttention"
+    feed = {"q": floats(6, S, D), "k": floats(6, T, D, seed=1), "v": floats(6, T, D, seed=2)}
+    assert_same_results(text, feed | {"mask": np.asarray(floats(*mask, seed=3))})
+
+
+@pytest.mark.parametrize(
+    "body", [BATCHED, BATCHED.replace("[0, 2, 1]", "[2, 1, 0]"), BATCHED.replace("(b)", "<axis = 1>(b)")]
+)
+def test_heads_as_batches_with_other_masks_and_axes_stay(body: str) -> None:
+    text = _text(body, q=f"B, S, {D}", k=f"B, T, {D}", mask="B, S, T", y="E, F, G")
+    assert "FusedAttention" not in ops(fused(text, "fuse_attention"))
+
+
 NEAR_MISSES = {
     "other axis": CORE.replace("Softmax(b)", "Softmax<axis = 2>(b)"),
     "scale after the mask": CORE.replace("a = Div(p, eight) b = Add(a, mask)", "a = Add(p, mask) b = Div(a, eight)"),

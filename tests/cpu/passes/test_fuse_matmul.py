@@ -163,6 +163,27 @@ def test_intermediate_that_is_an_output_ends_the_fusion(name: str, kept: list[st
     assert_same_results(text, _feed())
 
 
+VIEW = "rows = Constant<value = int64[4] {0, 3, 1, 5}>()"
+
+
+@pytest.mark.parametrize(
+    ("body", "kept"),
+    [
+        ("m = MatMul(x, w) v = Reshape(m, rows) b = Add(v, bias) y = Relu(b)", ["FusedMatMul", "Reshape"]),
+        ("m = MatMul(x, w) b = Add(m, bias) v = Reshape(b, rows) s = Mul(v, two) y = Relu(v)", None),
+        ("m = MatMul(x, w) s = Mul(m, two) v = Reshape(s, rows) y = Relu(v)", ["FusedMatMul", "Reshape"]),
+        ("m = MatMul(x, w) v = Reshape(m, rows) y = Exp(v)", ["MatMul", "Reshape", "Exp"]),
+        ("m = MatMul(x, w) v = Reshape(m, turned) y = Add(v, row3)", ["MatMul", "Reshape", "Add"]),
+    ],
+)
+def test_bias_and_activation_after_a_reshape_of_the_rows(body: str, kept: list[str] | None) -> None:
+    more = "turned = Constant<value = int64[4] {0, 1, 5, 3}>() row3 = Constant<value = float[3] {1.0, 2.0, 3.0}>()"
+    text = _text(f"{VIEW} {more} {body}").replace("float[P, Q, R] y", "float[P, Q, R, S] y")
+    if kept is not None:
+        assert ops(fused(text, "fuse_matmul")) == kept
+    assert_same_results(text, _feed())
+
+
 def test_what_follows_an_activation_stays() -> None:
     text = _text("m = MatMul(x, w) a = Relu(m) y = Add(a, bias)")
     assert ops(fused(text, "fuse_matmul")) == ["FusedMatMul", "Add"]

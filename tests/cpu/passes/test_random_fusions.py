@@ -116,6 +116,11 @@ def _linear(m: _Maker) -> str:
     return m.either("Add", y, m.weights(m.arrays[y].shape[-1])) if m.rng.random() < 0.7 else y
 
 
+def _scaled(m: _Maker) -> str:
+    x = _linear(m)
+    return m.either("Mul", x, m.weights(m.arrays[x].shape[-1]))
+
+
 def _gated(m: _Maker) -> str:
     x = m.pick()
     size = m.arrays[x].shape[-1]
@@ -151,7 +156,20 @@ def _turned(m: _Maker) -> str:
 
 
 _SNIPPETS = (
-    *(_gelu, _silu, _hard_swish, _layer_norm, _rms_norm, _linear, _linear, _gated, _residual, _residual, _pointwise),
+    *(
+        _gelu,
+        _silu,
+        _hard_swish,
+        _layer_norm,
+        _rms_norm,
+        _linear,
+        _linear,
+        _scaled,
+        _gated,
+        _residual,
+        _residual,
+        _pointwise,
+    ),
     *(_attention, _turned),
 )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping
 
 from ort_core.infer.custom import CustomInference, CustomRun
@@ -10,8 +9,9 @@ from ort_core.infer.failures import explain_failure, infer_leniently, run_onnx
 from ort_core.infer.skeleton import Skeleton
 from ort_core.ir.graph import Model, Node, Value
 from ort_core.ir.types import ValueType
+from ort_core.log import logger_of
 
-logger = logging.getLogger("ort_core.infer")
+logger = logger_of("ort_core.infer")
 
 
 class OnnxInference:

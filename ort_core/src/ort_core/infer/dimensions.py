@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -11,8 +10,9 @@ from ort_core.ir.graph import Model, Value
 from ort_core.ir.proto_reader import KEPT
 from ort_core.ir.shapes import Dim
 from ort_core.ir.types import TensorType
+from ort_core.log import logger_of
 
-logger = logging.getLogger("ort_core.infer")
+logger = logger_of("ort_core.infer")
 
 
 def override_dimensions(

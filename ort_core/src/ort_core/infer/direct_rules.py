@@ -228,6 +228,64 @@ def _global_pool(node: Node, types: Types) -> Sequence[Shape]:
     return ((*shape[:2], *(1,) * (len(shape) - 2)),)
 
 
+def _batch_normalization(node: Node, types: Types) -> Sequence[Shape]:
+    shape = _shape(types, 0)
+    if len(shape) < 2 or node.attr("training_mode", 0):
+        raise UndecidedError
+    channels = shape[1]
+    for index in range(1, 5):
+        statistics = _shape(types, index)
+        if len(statistics) != 1:
+            raise UndecidedError
+        channels = _agree(channels, statistics[0])
+    return (shape,)
+
+
+def _conv(node: Node, types: Types) -> Sequence[Shape]:
+    data, weight = _shape(types, 0), _shape(types, 1)
+    if len(data) < 3 or len(weight) != len(data):
+        raise UndecidedError
+    kernel = weight[2:]
+    given = node.attr("kernel_shape")
+    if given is not None and tuple(given) != kernel:
+        raise UndecidedError
+    return ((data[0], weight[0], *_windows(node, data[2:], kernel)),)
+
+
+def _pool(node: Node, types: Types) -> Sequence[Shape]:
+    data, kernel = _shape(types, 0), node.attr("kernel_shape")
+    if len(data) < 3 or len(kernel) != len(data) - 2 or node.attr("ceil_mode", 0):
+        raise UndecidedError
+    return ((data[0], data[1], *_windows(node, data[2:], kernel)),)
+
+
+def _windows(node: Node, sizes: Shape, kernel: Sequence[Dim]) -> Shape:
+    """How many windows fit along each spatial dimension."""
+    rank = len(sizes)
+    strides, dilations = node.attr("strides", (1,) * rank), node.attr("dilations", (1,) * rank)
+    pads = node.attr("pads", (0,) * 2 * rank)
+    if node.attr("auto_pad", "NOTSET") != "NOTSET" or (len(strides), len(dilations), len(pads)) != (
+        rank,
+        rank,
+        2 * rank,
+    ):
+        raise UndecidedError
+    if min((*strides, *dilations), default=1) < 1 or min(pads, default=0) < 0:
+        raise UndecidedError
+    out: list[Dim] = []
+    for axis, (size, window) in enumerate(zip(sizes, kernel, strict=True)):
+        if not isinstance(window, int) or window < 1:
+            raise UndecidedError
+        if not isinstance(size, int):
+            out.append(None)
+            continue
+        room = size + pads[axis] + pads[rank + axis] - (window - 1) * dilations[axis] - 1
+        if room < 0:
+            raise UndecidedError
+        out.append(room // strides[axis] + 1)
+    return tuple(out)
+
+
 def _target(node: Node) -> ElementType:
     try:
         return ElementType(node.attr("to"))
@@ -253,8 +311,11 @@ _ONNX: Mapping[str, DirectRule] = {
     **dict.fromkeys(("Hardmax", "LogSoftmax", "Softmax"), DirectRule(_same_with_axis)),
     **dict.fromkeys(("ArgMax", "ArgMin"), DirectRule(_arg_reduce)),
     **dict.fromkeys(("GlobalAveragePool", "GlobalMaxPool"), DirectRule(_global_pool)),
+    **dict.fromkeys(("AveragePool", "MaxPool"), DirectRule(_pool)),
+    "BatchNormalization": DirectRule(_batch_normalization),
     "Cast": DirectRule(_same, _target),
     "Concat": DirectRule(_concat),
+    "Conv": DirectRule(_conv),
     "Flatten": DirectRule(_flatten),
     "Gather": DirectRule(_gather),
     "Gemm": DirectRule(_gemm),

@@ -79,7 +79,7 @@ def _refined(value: Value, type_: TensorType, facts: ShapeFacts, names: dict[Ter
         dim if isinstance(dim, int) or (dim is not None and not is_made_up(dim)) else _dim(term, names)
         for dim, term in zip(known, shape, strict=True)
     )
-    return replace(type_, shape=dims)
+    return TensorType(type_.element, dims)
 
 
 def _dim(term: Term, names: dict[Term, str]) -> Dim:
@@ -102,8 +102,8 @@ def _gains(before: TensorType, after: TensorType) -> bool:
 
 def anonymous(type_: ValueType | None) -> ValueType | None:
     """The type without made-up names, which mean nothing outside the inference that made them."""
-    if isinstance(type_, TensorType) and type_.shape is not None and any(map(is_made_up, type_.shape)):
-        return replace(type_, shape=tuple(None if is_made_up(d) else d for d in type_.shape))
+    if isinstance(type_, TensorType) and type_.shape and any(map(is_made_up, type_.shape)):
+        return TensorType(type_.element, tuple([None if is_made_up(d) else d for d in type_.shape]))
     return type_
 
 
@@ -115,14 +115,12 @@ def more_precise(found: ValueType | None, known: ValueType | None) -> ValueType 
     if not isinstance(found, TensorType) or not isinstance(known, TensorType) or found.element is not known.element:
         return found
     if found.shape is None or known.shape is None or len(found.shape) != len(known.shape):
-        return known if found.shape is None else replace(known, shape=found.shape)
-    return replace(
-        known,
-        shape=tuple(
-            k if isinstance(k, int) or (k is not None and (f is None or is_made_up(f))) else f
-            for f, k in zip(found.shape, known.shape, strict=True)
-        ),
-    )
+        return known if found.shape is None else found
+    dims = [
+        k if isinstance(k, int) or (k is not None and (f is None or is_made_up(f))) else f
+        for f, k in zip(found.shape, known.shape, strict=True)
+    ]
+    return TensorType(found.element, tuple(dims))
 
 
 def unchanged(before: Mapping[Value, ValueType | None]) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -17,13 +16,14 @@ from ort_core.ir.graph import Graph, Model, Node, Value
 from ort_core.ir.schema import is_defined
 from ort_core.ir.shapes import compatible, merge_shapes
 from ort_core.ir.types import TensorType, ValueType, describe
+from ort_core.log import logger_of
 from ort_core.progress import UNWATCHED, Progress
 
 if TYPE_CHECKING:
     from ort_core.infer.by_onnx import OnnxInference
     from ort_core.infer.custom import CustomInference
 
-logger = logging.getLogger("ort_core.infer")
+logger = logger_of("ort_core.infer")
 
 _MAX_ROUNDS = 3
 

@@ -183,11 +183,13 @@ class Node:
     @property
     def subgraphs(self) -> Iterator[Graph]:
         """The graphs among the attributes (If, Loop, Scan, ...)."""
+        found: list[Graph] = []
         for attribute in self.attributes.values():
             if attribute.kind is AttributeKind.GRAPH and attribute.value is not None:
-                yield attribute.value
+                found.append(attribute.value)
             elif attribute.kind is AttributeKind.GRAPHS and attribute.value is not None:
-                yield from attribute.value
+                found += attribute.value
+        return iter(found)
 
     @property
     def label(self) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import importlib
-import logging
 import os
 import pkgutil
 from collections.abc import Collection, Sequence
@@ -16,12 +15,13 @@ from ort_core.infer.shapes import infer_types
 from ort_core.ir.graph import Graph, Model
 from ort_core.ir.passes import Level, Pass, PassContext
 from ort_core.ir.rewrite import check_invariants
+from ort_core.log import logger_of
 from ort_core.optimize.determinism import DOMAINS
 
 if TYPE_CHECKING:
     from ort_core.infer.custom import CustomInference
 
-logger = logging.getLogger("ort_core.optimize")
+logger = logger_of("ort_core.optimize")
 
 MAX_ROUNDS = 10
 _MAX_INFERENCES = 3

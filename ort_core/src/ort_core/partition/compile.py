@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ort_core.errors import EPFail, ModelLoadCanceled
 from ort_core.ir.graph import Graph, Node, Value
@@ -21,8 +21,7 @@ class CompileFailed(EPFail):
         self.provider = provider
 
 
-@dataclass(frozen=True, slots=True)
-class CompiledPartition:
+class CompiledPartition(NamedTuple):
     """A partition that can run, with the values of its graph that it reads and computes."""
 
     name: str
@@ -33,24 +32,21 @@ class CompiledPartition:
     nodes: tuple[Node, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ControlFlow:
+class ControlFlow(NamedTuple):
     """A control-flow node that the core runs, with its compiled bodies by attribute name."""
 
     node: Node
     bodies: Mapping[str, CompiledGraph]
 
 
-@dataclass(frozen=True, slots=True)
-class CompiledGraph:
+class CompiledGraph(NamedTuple):
     """A graph as items in execution order."""
 
     graph: Graph
     items: tuple[CompiledPartition | ControlFlow, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class CompileSettings:
+class CompileSettings(NamedTuple):
     """What compiling a graph needs beside the graph.
 
     Attributes:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import heapq
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from ort_core.ir.graph import Graph, Node, Value, captures
 from ort_core.ir.rewrite import clone_node, clone_value
@@ -18,18 +18,19 @@ from ort_core.partition.claims import Assignment
 from ort_core.providers.spec import Claim, Partition, Provider
 
 
-@dataclass(slots=True, eq=False)
 class _Unit:
-    nodes: list[Node]
-    provider: Provider | None
-    claim: Claim | None
-    position: int
-    waits_for: set[_Unit] = field(default_factory=set)
-    users: set[_Unit] = field(default_factory=set)
+    __slots__ = ("claim", "nodes", "position", "provider", "users", "waits_for")
+
+    def __init__(self, nodes: list[Node], provider: Provider | None, claim: Claim | None, position: int) -> None:
+        self.nodes = nodes
+        self.provider = provider
+        self.claim = claim
+        self.position = position
+        self.waits_for: set[_Unit] = set()
+        self.users: set[_Unit] = set()
 
 
-@dataclass(frozen=True, slots=True)
-class Cut:
+class Cut(NamedTuple):
     """A partition with the values of the surrounding graph that it reads and computes, in the partition's order."""
 
     partition: Partition

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ort_core.errors import InvalidArgument
+from ort_core.log import logger_of
 from ort_core.providers.entry_points import HOOKS, EntryPoint, entry_points
 from ort_core.providers.loading import IN_PROCESS, Problem, failure, load_object
 from ort_core.providers.names import did_you_mean
@@ -19,7 +19,7 @@ PROJECT = "ort_core"
 
 _FAILED = object()
 
-logger = logging.getLogger("ort_core.hooks")
+logger = logger_of("ort_core.hooks")
 
 
 class HookProblem(NamedTuple):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -52,7 +51,11 @@ class Problem(NamedTuple):
     @property
     def traceback(self) -> str:
         """The plugin's own exception as text."""
-        return "" if self.cause is None else "".join(traceback.format_exception(self.cause))
+        if self.cause is None:
+            return ""
+        import traceback
+
+        return "".join(traceback.format_exception(self.cause))
 
 
 class Slot:

@@ -6,12 +6,12 @@ caller asks; the CPU provider is appended, and the reference provider stands in 
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from ort_core.errors import EPFail, Fail, InvalidArgument
+from ort_core.log import logger_of
 from ort_core.providers import discovery, names
 from ort_core.providers.arguments import normalize_arguments, warn_caller
 from ort_core.providers.loading import Problem, Slot, error_of, failure
@@ -24,7 +24,7 @@ OnError: TypeAlias = Literal["warn", "raise"]
 NO_CPU = "session.disable_cpu_ep_fallback"
 NO_REFERENCE = "session.disable_reference_fallback"
 
-logger = logging.getLogger("ort_core")
+logger = logger_of("ort_core")
 
 
 class ResolvedProvider(NamedTuple):

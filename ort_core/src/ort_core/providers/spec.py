@@ -7,7 +7,6 @@ partition. A `RunContext` lives for one call. Members marked optional have a def
 from __future__ import annotations
 
 import dataclasses
-import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from ort_core.limits import Limits
 
 if TYPE_CHECKING:
     import ctypes
+    import logging
 
     from ort_core.ir.passes import Level, Pass
     from ort_core.ir.tensors import WeightRef
@@ -81,6 +81,12 @@ class ThreadPolicy:
         return self.intra_op or default_threads()
 
 
+def _default_logger() -> logging.Logger:
+    import logging
+
+    return logging.getLogger("ort_core")
+
+
 @dataclass(frozen=True, slots=True)
 class SessionEnv:
     """What a provider may know of its session.
@@ -101,7 +107,7 @@ class SessionEnv:
     use_mem_reuse: bool = True
     deterministic: bool = False
     execution_order: str = "DEFAULT"
-    logger: logging.Logger = field(default_factory=lambda: logging.getLogger("ort_core"))
+    logger: logging.Logger = field(default_factory=_default_logger)
 
 
 class Plugin:

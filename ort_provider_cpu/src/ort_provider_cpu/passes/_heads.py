@@ -32,7 +32,7 @@ def split_heads(operand: Operand, *, shared: bool = False) -> Operand:
     Args:
         shared: whether `operand` may have other uses, all of which go.
     """
-    inner = _transposed(operand.value, SWAP_HEADS, shared=shared)
+    inner = transposed(operand.value, SWAP_HEADS, shared=shared)
     return operand if inner is None else Operand(_before_split(inner), "bshd", operand.heads)
 
 
@@ -41,9 +41,9 @@ def key(value: Value) -> Operand | None:
     heads = value.shape[1] if value.shape is not None and len(value.shape) == 4 else None
     if not isinstance(heads, int) or heads <= 0:
         return None
-    if (inner := _transposed(value, (0, 1, 3, 2))) is not None:
+    if (inner := transposed(value, (0, 1, 3, 2))) is not None:
         return plain(inner)
-    if (inner := _transposed(value, (0, 2, 3, 1))) is not None:
+    if (inner := transposed(value, (0, 2, 3, 1))) is not None:
         return Operand(_before_split(inner), "bshd", heads)
     return Operand(value, "bhds", heads)
 
@@ -77,7 +77,7 @@ def without_repetition(operand: Operand) -> Operand:
     return Operand(source, "bhsd", heads)
 
 
-def _transposed(value: Value, perm: tuple[int, ...], *, shared: bool = False) -> Value | None:
+def transposed(value: Value, perm: tuple[int, ...], *, shared: bool = False) -> Value | None:
     """What the Transpose that computes `value`, for one user alone unless it is `shared`, has as its input."""
     node = made_by(value, "Transpose")
     if node is None or (not shared and only_user(value) is None) or tuple(node.attr("perm", (3, 2, 1, 0))) != perm:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable
 from typing import Any
 
@@ -86,7 +87,12 @@ def near(number: float | None, expected: float, element: ElementType | None = El
 
 
 def scaled(node: Node | None) -> tuple[Value, float] | None:
-    """(x, c) if the node computes `x * c` with a constant number c; division counts as multiplication."""
+    """(x, c) if the node computes `x * c` with a constant number c, finite and not 0; division counts as multiplication."""
+    found = _scaled(node)
+    return found if found is not None and found[1] != 0 and math.isfinite(found[1]) else None
+
+
+def _scaled(node: Node | None) -> tuple[Value, float] | None:
     if node is None or node.domain or node.op_type not in {"Mul", "Div"}:
         return None
     left, right = node.inputs

@@ -12,7 +12,16 @@ from ort_core.ir.rewrite import add_constant, constant_array, graph_of
 from ort_core.ir.types import ElementType
 from ort_provider_cpu.passes._activation import FusedActivation, activation_attributes, fused_activation, only_user
 from ort_provider_cpu.passes._emit import DOMAIN, row
-from ort_provider_cpu.passes._match import as_row, likely_same_shape, made_by, operands, rank_of, same_shape, scaled
+from ort_provider_cpu.passes._match import (
+    as_row,
+    last_size,
+    likely_same_shape,
+    made_by,
+    operands,
+    rank_of,
+    same_shape,
+    scaled,
+)
 
 
 @dataclass(slots=True)
@@ -22,6 +31,7 @@ class Product:
     Attributes:
         size: N, the size of the last dimension of the result.
         total: the sum with a residual that is not known to have the shape of the product.
+        view: a Reshape among what it takes in, which keeps the last dimension and follows the product once that is fused.
         grown: whether it takes in more than the node that it began with.
     """
 
@@ -35,6 +45,7 @@ class Product:
     bias: Value | None = None
     residual: Value | None = None
     total: Value | None = None
+    view: Node | None = None
     activation: FusedActivation = field(default_factory=lambda: FusedActivation("none"))
     grown: bool = False
 
@@ -149,9 +160,27 @@ def absorb_users(product: Product) -> None:
         user = only_user(product.result)
         if user is None or user.domain or user.outputs[0] is None or user.outputs[0].element is not ElementType.FLOAT:
             return
-        if not (_absorb_scale(product, user) or _absorb_sum(product, user) or _absorb_activation(product, user)):
+        if product.view is None and _keeps_rows(user, product) and (later := only_user(user.outputs[0])) is not None:
+            before, product.root, product.view = product.root, user, user
+            if not _absorb(product, later):
+                product.root, product.view = before, None
+                return
+            user = later
+        elif not _absorb(product, user):
             return
         product.root, product.grown = user, True
+
+
+def _keeps_rows(user: Node, product: Product) -> bool:
+    """Whether `user` gives the result another shape of the same last dimension."""
+    size = product.size
+    return user.op_type == "Reshape" and size is not None and last_size(user.outputs[0]) == size != 0
+
+
+def _absorb(product: Product, user: Node) -> bool:
+    if user.domain or user.outputs[0] is None or user.outputs[0].element is not ElementType.FLOAT:
+        return False
+    return _absorb_scale(product, user) or _absorb_sum(product, user) or _absorb_activation(product, user)
 
 
 def _absorb_scale(product: Product, user: Node) -> bool:
@@ -172,7 +201,7 @@ def _absorb_sum(product: Product, user: Node) -> bool:
             return False
         product.bias = row(user, other, size)
         return product.bias is not None
-    if other.is_constant or not likely_same_shape(product.result, other):
+    if other.is_constant or product.view is not None or not likely_same_shape(product.result, other):
         return False
     if not same_shape(product.result, other):
         if product.transpose_a or rank_of(product.b) != 2:

@@ -11,7 +11,7 @@ from ort_provider_cpu.passes._match import rank_of
 
 Permutation: TypeAlias = tuple[int, ...]
 
-_POINTWISE = frozenset(
+POINTWISE = frozenset(
     [
         "Abs",
         "Neg",
@@ -174,7 +174,7 @@ def _fits(node: Node, region_of: dict[Value, Region], rank: int) -> bool:
         return False
     if node.op_type in _WITH_AXIS:
         return all(v in region_of for v in node.inputs if v is not None)
-    return node.op_type in _POINTWISE and all(_follows(v, region_of, rank) for v in node.inputs if v is not None)
+    return node.op_type in POINTWISE and all(_follows(v, region_of, rank) for v in node.inputs if v is not None)
 
 
 def _follows(value: Value, region_of: dict[Value, Region], rank: int) -> bool:

@@ -15,9 +15,10 @@ from ort_provider_cpu.passes._heads import (
     key,
     plain,
     split_heads,
+    transposed,
     without_repetition,
 )
-from ort_provider_cpu.passes._match import is_closed, made_by, nodes_of, rank_of, sizes_equal
+from ort_provider_cpu.passes._match import is_closed, last_size, made_by, nodes_of, rank_of, scalar, sizes_equal
 from ort_provider_cpu.passes._scores import Scores, additive_mask, masks_of, scores_of
 
 
@@ -33,19 +34,56 @@ def fuse_attention(graph: Graph, ctx: PassContext) -> bool:
 
 
 def _fuse(softmax: Node) -> bool:
-    weights = softmax.outputs[0]
+    rank = rank_of(softmax.outputs[0])
+    weights, guard = _without_guard(softmax.outputs[0])
     product = only_user(weights)
-    if weights is None or weights.element is not ElementType.FLOAT or rank_of(weights) != 4:
+    if weights is None or weights.element is not ElementType.FLOAT or rank not in {3, 4}:
         return False
-    if softmax.attr("axis", -1) not in {-1, 3} or product is None or product.domain or product.op_type != "MatMul":
+    if (
+        softmax.attr("axis", -1) not in {-1, rank - 1}
+        or product is None
+        or product.domain
+        or product.op_type != "MatMul"
+    ):
         return False
     scores, value = scores_of(softmax.inputs[0]), product.inputs[1]
     if product.inputs[0] is not weights or scores is None or value is None or value is weights:
         return False
-    if not is_closed({softmax, *scores.nodes}, product):
+    if not is_closed({softmax, *guard, *scores.nodes}, product):
         return False
+    if rank == 3:
+        return _fuse_single_heads(product, scores, value)
     operands = _operands(scores, value)
     return operands is not None and _emit(product, scores, *operands)
+
+
+def _without_guard(weights: Value | None) -> tuple[Value | None, tuple[Node, ...]]:
+    """What replaces NaN in the weights by 0 (rows without any key), if there is such a node, and the nodes that do it."""
+    users = [] if weights is None else [use.user for use in weights.uses[:3]]
+    choice = next((u for u in users if isinstance(u, Node) and u.op_type == "Where" and not u.domain), None)
+    test = None if choice is None else made_by(choice.inputs[0], "IsNaN")
+    if (
+        choice is None
+        or test is None
+        or len(users) != 2
+        or test.inputs[0] is not weights
+        or choice.inputs[2] is not weights
+    ):
+        return weights, ()
+    return (choice.outputs[0], (choice, test)) if scalar(choice.inputs[1], 3) == 0 else (weights, ())
+
+
+def _fuse_single_heads(product: Node, scores: Scores, value: Value) -> bool:
+    """softmax(scale * Q K' + mask) V of rank 3: heads of their own, which lie as one head of [B, S, D] does."""
+    query, keys = scores.query, transposed(scores.key, (0, 2, 1))
+    if keys is None or scores.choice is not None or any(rank_of(v) != 3 for v in (query, keys, value)):
+        return False
+    if last_size(query) is None or last_size(query) != last_size(keys) or last_size(value) is None:
+        return False
+    if scores.mask is not None and (rank_of(scores.mask) or 3) > 2:
+        return False
+    operands = (Operand(query, "bshd", 1), Operand(keys, "bshd", 1), Operand(value, "bshd", 1))
+    return _emit(product, scores, *operands)
 
 
 def _operands(scores: Scores, value: Value) -> tuple[Operand, Operand, Operand] | None:
@@ -87,7 +125,10 @@ def _emit(product: Node, scores: Scores, query: Operand, keys: Operand, values: 
     transpose = only_user(product.outputs[0])
     swapped = made_by(None if transpose is None else transpose.outputs[0], "Transpose")
     if swapped is None or swapped.outputs[0] is None or tuple(swapped.attr("perm", ())) != SWAP_HEADS:
-        return fuse(product, "FusedAttention", inputs, attributes | {"out_layout": "bhsd"})
+        rank = rank_of(product.outputs[0])
+        return fuse(
+            product, "FusedAttention", inputs, attributes | ({"out_rank": 3} if rank == 3 else {"out_layout": "bhsd"})
+        )
     reshape = only_user(swapped.outputs[0])
     if reshape is not None and joins_heads(reshape, swapped.outputs[0]):
         return fuse(reshape, "FusedAttention", inputs, attributes | {"out_rank": 3})
@@ -103,7 +144,7 @@ def _is_aligned(scores: Scores, product: Node) -> bool:
         return False
     for mask in masks_of(scores):
         batch, rows = (1, 1, 1, 1, *(mask.shape or (None,) * 4))[-4::2]
-        if not all(m == 1 or sizes_equal(m, q) for m, q in ((batch, query.shape[0]), (rows, query.shape[2]))):
+        if not all(m == 1 or sizes_equal(m, q) for m, q in ((batch, query.shape[0]), (rows, query.shape[-2]))):
             return False
     return True
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from ort_core.ir.graph import Graph
+from ort_core.ir.graph import Graph, Value
 from ort_core.ir.passes import Level, PassContext, graph_pass
-from ort_provider_cpu.passes._emit import align, fuse
+from ort_core.ir.rewrite import graph_of, replace_uses
+from ort_provider_cpu.passes._emit import align, fuse, remove_unused
 from ort_provider_cpu.passes._product import Product, absorb_transposes, absorb_users, product_of
 
 
@@ -33,4 +34,15 @@ def _emit(product: Product) -> bool:
     inputs = [a, product.b, product.bias, residual]
     while inputs[-1] is None:
         inputs.pop()
-    return fuse(root, "FusedMatMul", inputs, product.attributes())
+    if product.view is None:
+        return fuse(root, "FusedMatMul", inputs, product.attributes())
+    source, viewed = product.view.inputs[0], product.view.outputs[0]
+    assert source is not None
+    assert viewed is not None
+    result = Value(graph_of(root).fresh_name(f"{source.name}_fused"), source.type)
+    if not fuse(root, "FusedMatMul", inputs, product.attributes(), outputs=[result]):
+        return False
+    product.view.set_input(0, result)
+    replace_uses(product.result, viewed)
+    remove_unused([root, *([] if source.producer is None else [source.producer])])
+    return True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Sequence
 
@@ -15,11 +14,12 @@ from ort_core.ir.passes import Level, PassContext, graph_pass
 from ort_core.ir.rewrite import add_constant, make_constant, replace_node
 from ort_core.ir.tensors import WeightRef
 from ort_core.ir.types import ElementType, TensorType
+from ort_core.log import logger_of
 from ort_core.optimize.determinism import is_deterministic
 from ort_core.optimize.fold_rules import fold_quickly
 from ort_core.optimize.weights import FoldedWeight, ReshapedWeight, TransposedWeight
 
-logger = logging.getLogger("ort_core.optimize")
+logger = logger_of("ort_core.optimize")
 
 _STRING_BYTES = 64
 _INPUT_FACTOR = 16
