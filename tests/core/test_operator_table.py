@@ -13,10 +13,7 @@ from ort_core.load.opset_rules import RULES
 @pytest.fixture
 def older_table(monkeypatch):
     """As if the table had been written for an older onnx."""
-    operator_signature.cache_clear()
     monkeypatch.setattr(schema_module, "TABLE_VERSIONS", {"": 6, "ai.onnx.ml": 1})
-    yield
-    operator_signature.cache_clear()
 
 
 def test_the_table_has_the_schemas_of_onnx():

@@ -49,7 +49,6 @@ class RotaryEmbedding : public Kernel {
     }
     if (ctx.dtype(0) != DType::f32) ctx.scratch(static_cast<size_t>(4 * state.depth * ctx.threads()) * sizeof(float));
     ctx.output(0, ctx.dtype(0), x);
-    ctx.may_overwrite(0, 0);
     ctx.state(state);
   }
 
@@ -112,7 +111,7 @@ class RotaryEmbedding : public Kernel {
       simd::attention_table().rotate(from, c, sn, s.half, interleaved_, from);
       std::transform(from, from + 2 * s.half, y, [](float v) { return T(v); });
     }
-    if (y != x) std::copy(x + 2 * s.half, x + s.depth, y + 2 * s.half);
+    std::copy(x + 2 * s.half, x + s.depth, y + 2 * s.half);
   }
 
   const int64_t heads_, rotated_;

@@ -36,14 +36,14 @@ AttentionPlan::AttentionPlan(const AttentionShapes& shapes, int threads) : shape
   require(s.kv_heads > 0 && s.q_heads % s.kv_heads == 0, s.q_heads, " heads of Q are not a multiple of ", s.kv_heads,
           " heads of K and V");
   const int64_t group = s.q_heads / s.kv_heads;
-  grouped_ = s.rows == 1 && group > 1;
-  heads_ = grouped_ ? s.kv_heads : s.q_heads;
   const double flops = 2.0 * static_cast<double>(s.rows * s.q_heads) * static_cast<double>(s.keys * s.batch) *
                        static_cast<double>(s.depth + s.value_depth);
   const double bytes = 4.0 * static_cast<double>(s.batch * s.kv_heads) * static_cast<double>(s.keys) *
                        static_cast<double>(s.depth + s.value_depth);
   cost_ns_ = std::max(flops / 150, bytes / 30);
   const int most = static_cast<int>(std::clamp(cost_ns_ / kTaskNs, 1.0, static_cast<double>(threads)));
+  grouped_ = s.rows == 1 && group > 1 && s.batch * s.kv_heads >= most;
+  heads_ = grouped_ ? s.kv_heads : s.q_heads;
   const int64_t matrices = s.batch * heads_;
   if (most > 1 && matrices < 2 * most && !grouped_)
     row_blocks_ =

@@ -113,10 +113,6 @@ void BatchedProduct::choose_split(int threads) {
 
 int64_t BatchedProduct::scratch_floats() const { return (a_scratch_ + b_scratch_) * (together_ ? 1 : chunks_); }
 
-bool BatchedProduct::writes_once() const {
-  return method_ != Method::panels || shapes_.k <= simd::gemm_table().depth_in_one_pass;
-}
-
 simd::GemmCall BatchedProduct::call_of(int64_t item, const float* a, const float* b, float* c,
                                        const simd::GemmEpilogue& epilogue) const {
   simd::GemmCall call{.m = shapes_.m,

@@ -75,8 +75,6 @@ class BatchedProduct {
   const Shapes& shapes() const { return shapes_; }
   int64_t scratch_floats() const;
   double cost_ns() const { return cost_ns_; }
-  /// Whether every element of C is written once, after its residual was read: C may then be the residual.
-  bool writes_once() const;
   /// Pointers of the epilogue are those of the first item: `bias` and `row_bias` hold for all, `residual` moves on with
   /// C.
   void run(const RunContext& ctx, const float* a, const float* b, float* c, const simd::GemmEpilogue& epilogue,

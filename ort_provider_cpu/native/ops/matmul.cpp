@@ -25,7 +25,7 @@ class FloatMatMul : public Kernel {
  public:
   FloatMatMul(const NodeSpec& node, const ProductOptions& options) : options_(options) {
     const Tensor* b = node.constant(1);
-    if (b == nullptr || b->shape.rank() == 0 || node.settings.low_memory) return;
+    if (b == nullptr || b->shape.rank() == 0 || b->shape.size() == 0 || node.settings.low_memory) return;
     const int rank = b->shape.rank();
     const bool transposed = options.transpose_b && rank > 1;
     const int64_t rows = rank > 1 ? b->shape.back(1) : b->shape[0], columns = rank > 1 ? b->shape.back(0) : 1;
@@ -72,7 +72,6 @@ class FloatMatMul : public Kernel {
       state.bias_at = scratch.take(std::max(shapes.m, shapes.n));
     if (scratch.bytes() > 0) ctx.scratch(scratch.bytes());
     ctx.output(0, ctx.dtype(0), shapes.output);
-    if (is_float && state.residual >= 0 && state.product.writes_once()) ctx.may_overwrite(0, state.residual);
     ctx.cost_ns(state.product.cost_ns());
     ctx.state(std::move(state));
   }

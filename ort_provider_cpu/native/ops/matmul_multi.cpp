@@ -33,7 +33,8 @@ Shape output_shape(const Shape& x, int64_t n) {
 
 bool all_constant(const NodeSpec& node, int first, int last) {
   for (int i = first; i < last; ++i)
-    if (node.constant(i) == nullptr || node.constant(i)->shape.rank() != 2) return false;
+    if (node.constant(i) == nullptr || node.constant(i)->shape.rank() != 2 || node.constant(i)->size() == 0)
+      return false;
   return !node.settings.low_memory;
 }
 

@@ -16,6 +16,7 @@ constexpr auto& gemv = ort_cpu::simd::ORT_CPU_PASTE(gemv_table, ORT_CPU_LEVEL);
 
 /// Keys of a block: its packed keys and values stay in the second-level cache.
 constexpr int64_t kMostKeys = 512;
+static_assert(kMostKeys <= kDepth, "sums are added to the output in place");
 /// Scores that are worked on at a time: they stay in the first-level cache.
 constexpr int64_t kMostScores = 4608;
 constexpr int64_t kMostRowsOfScores = kMostScores / kPanel;

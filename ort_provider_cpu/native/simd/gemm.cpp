@@ -7,8 +7,6 @@
 
 namespace {
 
-/// K is cut into equal parts of at most this, so that a panel's part stays in the second-level cache.
-constexpr int64_t kDepth = 1024;
 /// Floats of A that stay in the second-level cache while panels pass.
 constexpr int64_t kBlockOfA = 128 * 1024;
 /// Rows of a block of a gated product: its partial sums are on the stack.
@@ -229,5 +227,5 @@ void pack_gated(const float* gate, const float* up, int64_t k_stride, int64_t n_
 
 }  // namespace
 
-ORT_CPU_EXPORT(GemmTable, gemm_table) = {kLanes,     kPanel,   kTileRows,      kDepth,   pack,
+ORT_CPU_EXPORT(GemmTable, gemm_table) = {kLanes,     kPanel,   kTileRows,   pack,
                                          pack_gated, multiply, multiply_gated, transpose};

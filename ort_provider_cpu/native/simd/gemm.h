@@ -39,9 +39,6 @@ struct GemmTable {
   int64_t panel_columns;
   /// Rows of a tile: products of no more of them read B once.
   int64_t tile_rows;
-  /// Products with more columns of A than this read C again for each further part of K: C must not be the residual
-  /// then.
-  int64_t depth_in_one_pass;
   /// Packs panels [first, last) of B[k, n]; element (k, n) is at b[k * k_stride + n * n_stride]; one of the strides
   /// is 1.
   void (*pack)(const float* b, int64_t k_stride, int64_t n_stride, int64_t k, int64_t n, int64_t first, int64_t last,

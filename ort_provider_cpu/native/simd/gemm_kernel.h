@@ -22,6 +22,9 @@ constexpr int kMostRows[] = {0, 10, 6};
 #endif
 constexpr int kPanel = kPanelVecs * kLanes;
 constexpr int kTileRows = kMostRows[kPanelVecs];
+/// K is cut into equal parts of at most this, so that a panel's part stays in the second-level cache. Each further part
+/// reads C again, so only shorter products may have C as their residual.
+constexpr int64_t kDepth = 1024;
 /// How far ahead of a stream of weights to prefetch.
 constexpr int kStreamAhead = 4096;
 

@@ -89,6 +89,43 @@ TEST(a_nan_wins_wherever_it_is) {
       }
 }
 
+TEST(windows_of_planes_with_padding_and_a_nan_anywhere) {
+  struct Axis {
+    int64_t size, kernel, stride, dilation, begin, out;
+  };
+  for (const PoolTable* table : tables())
+    for (int64_t block : {1, 16})
+      for (const Axis& axis : {Axis{20, 5, 1, 1, 2, 20}, Axis{37, 3, 2, 1, 1, 19}, Axis{20, 2, 1, 20, 10, 20}})
+        for (int64_t nan : {int64_t{-1}, int64_t{0}, axis.size * axis.size - 1}) {
+          auto in = random_floats(static_cast<size_t>(axis.size * axis.size * block));
+          if (nan >= 0) in[nan * block] = std::numeric_limits<float>::quiet_NaN();
+          const int64_t padded = std::max(axis.begin + axis.size, (axis.out - 1) * axis.stride + (axis.kernel - 1) * axis.dilation + 1);
+          std::vector<float> line(padded * block, -std::numeric_limits<float>::infinity());
+          std::vector<float> out(axis.out * axis.out * block);
+          table->max_windows({out.data(), in.data(), line.data(), 0, axis.out, 1, 0, axis.size, axis.kernel, axis.stride,
+                              axis.dilation, axis.begin, axis.size, axis.begin, axis.out, axis.kernel, axis.stride,
+                              axis.dilation, block});
+          bool same = true;
+          for (int64_t i = 0; i < axis.out; ++i)
+            for (int64_t j = 0; j < axis.out; ++j)
+              for (int64_t lane = 0; lane < block; ++lane) {
+                float best = -std::numeric_limits<float>::infinity();
+                for (int64_t a = 0; a < axis.kernel; ++a)
+                  for (int64_t b = 0; b < axis.kernel; ++b) {
+                    const int64_t h = i * axis.stride - axis.begin + a * axis.dilation;
+                    const int64_t w = j * axis.stride - axis.begin + b * axis.dilation;
+                    if (h < 0 || w < 0 || h >= axis.size || w >= axis.size) continue;
+                    const float value = in[(h * axis.size + w) * block + lane];
+                    best = value > best || std::isnan(value) ? value : best;
+                    if (std::isnan(best)) a = b = axis.kernel;
+                  }
+                const float result = out[(i * axis.out + j) * block + lane];
+                same &= result == best || (std::isnan(result) && std::isnan(best));
+              }
+          CHECK(same);
+        }
+}
+
 TEST(planes_are_summed) {
   for (const PoolTable* table : tables()) {
     for (int64_t n : {1, 9, 49, 200}) {

@@ -18,6 +18,9 @@ CONTROL_FLOW = frozenset({"If", "Loop", "Scan"})
 TABLE_VERSIONS = {"": 28, "ai.onnx.ml": 5, "ai.onnx.preview": 1, "ai.onnx.preview.training": 1}
 """Up to which version of each domain `operators.txt` has the operators; `ort_core.ir.schema_rows` writes that file."""
 
+_CACHED = 4096
+"""Operators that are remembered: a process may load any number of models with names of their own."""
+
 ELEMENT_LETTERS = "-abcdefghijklmnopqrstuvwxyzABCDEF"
 """The letter of each element type in a row, by its number."""
 
@@ -56,17 +59,25 @@ class OperatorSignature(NamedTuple):
     required_attributes: frozenset[str]
 
 
-@functools.cache
 def operator_signature(op_type: str, domain: str, opset: int) -> OperatorSignature | None:
     """The signature of an operator at an opset of its domain, or None if ONNX has none."""
     if opset <= TABLE_VERSIONS.get(domain, 0):
-        for row in _rows_of(op_type, domain):
-            signature = _parse(row)
-            if signature.since_version <= opset:
-                return signature
-        return None
-    if domain not in TABLE_VERSIONS and "onnx" not in sys.modules:
-        return None
+        return _from_table(op_type, domain, opset)
+    # Only a program that has imported onnx can have registered operators of other domains there.
+    return _from_onnx(op_type, domain, opset) if domain in TABLE_VERSIONS or "onnx" in sys.modules else None
+
+
+@functools.lru_cache(_CACHED)
+def _from_table(op_type: str, domain: str, opset: int) -> OperatorSignature | None:
+    for row in _rows_of(op_type, domain):
+        signature = _parse(row)
+        if signature.since_version <= opset:
+            return signature
+    return None
+
+
+@functools.lru_cache(_CACHED)
+def _from_onnx(op_type: str, domain: str, opset: int) -> OperatorSignature | None:
     from ort_core.ir.schema_rows import row_of
 
     schema = operator_schema(op_type, domain, opset)
@@ -98,18 +109,17 @@ def is_defined(op_type: str, domain: str) -> bool:
     """Whether the `onnx` package knows the operator at any opset."""
     if domain in TABLE_VERSIONS:
         return bool(_rows_of(op_type, domain)) or _is_registered(op_type, domain)
-    # Only a program that has imported onnx can have registered operators of other domains there.
     return "onnx" in sys.modules and _is_registered(op_type, domain)
 
 
-@functools.cache
+@functools.lru_cache(_CACHED)
 def _is_registered(op_type: str, domain: str) -> bool:
     import onnx.defs
 
     return bool(onnx.defs.has(op_type, domain))
 
 
-@functools.cache
+@functools.lru_cache(_CACHED)
 def _rows_of(op_type: str, domain: str) -> tuple[str, ...]:
     """The rows of an operator, the newest first."""
     text = _table()
