@@ -8,6 +8,10 @@ from onnx.reference.ops.op_attention import _compute_attention
 from product_session import REJECTIONS, random, run_product
 
 
+def widened(x):
+    return x if x is None or x.dtype == bool else x.astype(np.float64)
+
+
 def check(
     q,
     k,
@@ -22,11 +26,9 @@ def check(
     tolerance=2e-5,
     **attributes,
 ):
-    wide = None if mask is None else np.broadcast_to(mask, (*mask.shape[:-2], q.shape[-2], mask.shape[-1]))
-    expected = _compute_attention(
-        *(None if x is None else x.astype(np.float64) if x.dtype.kind == "f" else x for x in (q, k, v, wide, past_key, past_value)),
-        lengths, _validate_attention25=False, **attributes,
-    )  # fmt: skip
+    rows = None if mask is None else np.broadcast_to(mask, (*mask.shape[:-2], q.shape[-2], mask.shape[-1]))
+    inputs = (widened(x) for x in (q, k, v, rows, past_key, past_value))
+    expected = _compute_attention(*inputs, lengths, _validate_attention25=False, **attributes)
     actual = run_product(
         "Attention", q, k, v, mask, past_key, past_value, lengths, outputs=outputs, threads=threads, **attributes
     )

@@ -203,7 +203,8 @@ def test_deform_conv_samples_between_pixels():
     padded = np.pad(x[0, 0].astype(np.float64), 1)
     rows = (padded[1:-1] + padded[2:]) / 2
     expected = 0.75 * rows[:, 1:-1] + 0.25 * rows[:, :-2]
-    y = run_node("DeformConv", x, np.full((1, 1, 1, 1), 2, np.float32), offset, None, np.full((1, 1, 4, 4), 0.5, np.float32))
+    weights, mask = np.full((1, 1, 1, 1), 2, np.float32), np.full((1, 1, 4, 4), 0.5, np.float32)
+    y = run_node("DeformConv", x, weights, offset, None, mask)
     np.testing.assert_allclose(y[0, 0], expected, atol=1e-5)
 
 

@@ -4,9 +4,12 @@ import itertools
 import math
 
 import numpy as np
+import onnx
 import pytest
+from onnx import helper
 from product_session import REJECTIONS, assert_close, random, run_product
 
+import ort_core
 from ort_core.errors import NotImplemented as NotImplementedByProvider
 
 erf = np.vectorize(math.erf)
@@ -61,6 +64,29 @@ def test_transpositions_bias_and_residual():
                     constants=constants, domain="ort.cpu", transA=a, transB=b, activation="relu",
                 )  # fmt: skip
                 assert_close(actual, np.maximum(product + with_bias * bias + with_residual * residual, 0), k)
+
+
+@pytest.mark.parametrize("rows", [1, 5, 300])
+def test_operand_that_is_also_the_residual(rows):
+    w = random(96, 96, seed=1)
+    nodes = [
+        helper.make_node("Relu", ["input"], ["x"]),
+        helper.make_node("FusedMatMul", ["x", "w", "", "x"], ["y"], domain="ort.cpu"),
+    ]
+    tensor = onnx.TensorProto.FLOAT
+    graph = helper.make_graph(
+        nodes,
+        "residual",
+        [helper.make_tensor_value_info("input", tensor, [None, 96])],
+        [helper.make_tensor_value_info("y", tensor, [None, 96])],
+        [onnx.numpy_helper.from_array(w, "w")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21), helper.make_opsetid("ort.cpu", 1)])
+    session = ort_core.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    x = random(rows, 96)
+    (actual,) = session.run(None, {"input": x})
+    x = np.maximum(x, 0).astype(np.float64)
+    assert_close(actual, x @ w + x, 96)
 
 
 @pytest.mark.parametrize("threads", [1, 2])

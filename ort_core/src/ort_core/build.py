@@ -71,7 +71,10 @@ def build(
     prepared = prepare_cached(source, options, disabled_passes=disabled_passes, progress=progress, expose=expose)
     model = prepared.model
     context = Context(env, progress)
-    compiled, assignment = _assign_and_compile(prepared, list(providers), fallback, context, options, on_failure)
+    level = Level(options.graph_optimization_level)
+    run_passes = functools.partial(_run_provider_passes, prepared, level, frozenset(disabled_passes))
+    settings = CompileSettings(model.opset_imports, context, run_passes)
+    compiled, assignment = _assign_and_compile(prepared, list(providers), fallback, settings, context, on_failure)
     from_environment = env.config.get(USE_ENV_ALLOCATORS) == "1"
     limit = options.limits.memory_bytes
     resident_bytes = 0 if limit is None else constant_bytes(model)
@@ -98,14 +101,12 @@ def _assign_and_compile(
     prepared: PreparedModel,
     active: list[Provider],
     fallback: Provider | None,
+    settings: CompileSettings,
     context: Context,
-    options: SessionOptions,
     on_failure: Callable[[Provider, Exception], None],
 ) -> tuple[CompiledGraph, Assignment]:
     """Starts again without a provider that fails, until none does."""
     model = prepared.model
-    run_passes = functools.partial(_run_provider_passes, prepared, Level(options.graph_optimization_level))
-    settings = CompileSettings(model.opset_imports, context, run_passes)
     while True:
         context.progress.begin("assign")
         assignment = assign(model, active, fallback=fallback, retype=prepared.infer)
@@ -120,10 +121,12 @@ def _assign_and_compile(
             _drop(error.provider, error, active, on_failure)
 
 
-def _run_provider_passes(prepared: PreparedModel, level: Level, partition: Partition, provider: Provider) -> None:
+def _run_provider_passes(
+    prepared: PreparedModel, level: Level, disabled: Collection[str], partition: Partition, provider: Provider
+) -> None:
     from ort_core.optimize.pipeline import run_passes
 
-    own = provider.passes(level)
+    own = [p for p in provider.passes(level) if p.name not in disabled]
     if own:
         run_passes(Model(partition.graph, dict(partition.opsets)), own, prepared.passes)
         if os.environ.get("ORT_CORE_DEBUG"):

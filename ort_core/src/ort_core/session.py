@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import weakref
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
@@ -34,6 +35,10 @@ if TYPE_CHECKING:
     from ort_core.run.profiler import Profiler
     from ort_core.session_async import Callback
     from ort_core.values import RuntimeValue
+
+
+_UNSHARED = 2
+"""What `sys.getrefcount` says of an object that only the caller's variable refers to."""
 
 
 class InferenceSession(SessionInfo, NativeMethods):
@@ -397,6 +402,12 @@ class InferenceSession(SessionInfo, NativeMethods):
         return self._profiling_start_ns
 
     # -- lifetime
+
+    def __del__(self) -> None:
+        # `session.run` of a session that nobody else holds: the callable keeps it, as a bound method would.
+        run = self.__dict__.pop("run", None)
+        if run is not None and sys.getrefcount(run) > _UNSHARED:
+            run.hold_session(self)
 
     def close(self) -> None:
         """Releases providers, plans and memory; results already returned stay valid. May be called again.

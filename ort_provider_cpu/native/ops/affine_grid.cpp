@@ -16,7 +16,8 @@ class AffineGrid : public Kernel {
     require(size.size() == 4 || size.size() == 5, "size has ", size.size(), " values, must have 4 or 5");
     const int rank = static_cast<int>(size.size()) - 2;
     const Shape& theta = ctx.shape(0);
-    require(theta == Shape{size[0], rank, rank + 1}, "theta has shape ", theta, ", expected ", Shape{size[0], rank, rank + 1});
+    require(theta == Shape{size[0], rank, rank + 1}, "theta has shape ", theta, ", expected ",
+            Shape{size[0], rank, rank + 1});
     Shape y{size[0]};
     for (int i = 0; i < rank; ++i) {
       require(size[2 + i] >= 0, "size[", 2 + i, "] is ", size[2 + i]);

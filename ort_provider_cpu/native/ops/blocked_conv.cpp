@@ -7,13 +7,13 @@ namespace {
 
 enum Algorithm : int { kDirect, kDirectFewPixels, kWinograd2, kWinograd4, kDepthwise };
 
-/// y = activation(Conv(x, w) + b + residual). x [N, ceil(C / 16), spatial..., 16], w [OC, C / group, kernel...], b [OC],
-/// residual and y [N, ceil(OC / 16), spatial..., 16].
+/// y = activation(Conv(x, w) + b + residual). x [N, ceil(C / 16), spatial..., 16], w [OC, C / group, kernel...], b
+/// [OC], residual and y [N, ceil(OC / 16), spatial..., 16].
 class BlockedConv : public PackedConvKernel {
  public:
   explicit BlockedConv(const NodeSpec& node)
       : PackedConvKernel(node, ConvInput::blocked),
-        allows_winograd_(node.settings.winograd && !node.settings.deterministic) {
+        allows_winograd_(node.settings.winograd && !node.settings.deterministic && !node.settings.low_memory) {
     pack_early(node);
   }
 
@@ -44,9 +44,9 @@ class BlockedConv : public PackedConvKernel {
            g.dilation == once && g.in_channels >= 16;
   }
 
-  // Costs are products for each pair of an input and an output channel. What loading weights costs in addition depends on
-  // where they fit; the transforms cost as much as the products of nine channels. Both were measured on convolutions of
-  // 16 to 512 channels and maps of 7 to 224 pixels.
+  // Costs are products for each pair of an input and an output channel. What loading weights costs in addition depends
+  // on where they fit; the transforms cost as much as the products of nine channels. Both were measured on convolutions
+  // of 16 to 512 channels and maps of 7 to 224 pixels.
   static double weight_cost(const ConvGeometry& g, double coefficients) {
     const double bytes = 4.0 * coefficients * g.in_channels * g.out_channels;
     return coefficients * (bytes > 24e6 ? 32 : bytes > 2e6 ? 16 : 4);
@@ -59,7 +59,8 @@ class BlockedConv : public PackedConvKernel {
   static double winograd_cost(const ConvGeometry& g, int64_t m) {
     const double tiles = 1.0 * g.batch * ((g.out[1] + m - 1) / m) * ((g.out[2] + m - 1) / m);
     const double coefficients = 1.0 * (m + 2) * (m + 2);
-    return coefficients * tiles * (1 + 9.0 / g.in_channels + 9.0 / (16 * g.out_blocks())) + weight_cost(g, coefficients);
+    return coefficients * tiles * (1 + 9.0 / g.in_channels + 9.0 / (16 * g.out_blocks())) +
+           weight_cost(g, coefficients);
   }
   bool allows_winograd_;
 };

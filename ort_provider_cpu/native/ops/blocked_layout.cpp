@@ -12,15 +12,17 @@ constexpr int64_t kPixels = 1024;
 template <class F>
 void each_part(const RunContext& ctx, int64_t planes, int64_t pixels, F&& f) {
   const int64_t parts = (pixels + kPixels - 1) / kPixels;
-  ctx.parallel_for(planes * parts, std::max<int64_t>(1, 4096 / std::min(pixels, kPixels)), [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      const int64_t first = i % parts * kPixels;
-      f(i / parts, first, std::min(kPixels, pixels - first));
-    }
-  });
+  ctx.parallel_for(planes * parts, std::max<int64_t>(1, 4096 / std::min(pixels, kPixels)),
+                   [&](int64_t begin, int64_t end) {
+                     for (int64_t i = begin; i < end; ++i) {
+                       const int64_t first = i % parts * kPixels;
+                       f(i / parts, first, std::min(kPixels, pixels - first));
+                     }
+                   });
 }
 
-/// y[n, b, p, l] = x[n, 16 b + l, p], zero past the last channel. x [N, C, spatial...] -> y [N, ceil(C / 16), spatial..., 16].
+/// y[n, b, p, l] = x[n, 16 b + l, p], zero past the last channel. x [N, C, spatial...] -> y [N, ceil(C / 16),
+/// spatial..., 16].
 class ToBlocked : public Kernel {
  public:
   explicit ToBlocked(const NodeSpec&) {}
@@ -49,7 +51,8 @@ class ToBlocked : public Kernel {
   }
 };
 
-/// y[n, c, p] = x[n, c / 16, p, c % 16]. x [N, ceil(C / 16), spatial..., 16] -> y [N, C, spatial...]; C is the attribute `channels`.
+/// y[n, c, p] = x[n, c / 16, p, c % 16]. x [N, ceil(C / 16), spatial..., 16] -> y [N, C, spatial...]; C is the
+/// attribute `channels`.
 class FromBlocked : public Kernel {
  public:
   explicit FromBlocked(const NodeSpec& node) : channels_(node.attributes.integer("channels", 0)) {}
@@ -57,7 +60,8 @@ class FromBlocked : public Kernel {
   void plan(PlanContext& ctx) const override {
     const Shape& x = ctx.shape(0);
     require(x.rank() >= 3 && x.back() == 16, "the input has shape ", x, ", [N, blocks, spatial..., 16] is needed");
-    require(channels_ >= 0 && x[1] == (channels_ + 15) / 16, "the input has shape ", x, ", which does not hold ", channels_, " channels");
+    require(channels_ >= 0 && x[1] == (channels_ + 15) / 16, "the input has shape ", x, ", which does not hold ",
+            channels_, " channels");
     Shape out = x;
     out[1] = channels_;
     out.erase(out.rank() - 1);

@@ -94,8 +94,11 @@ uint8_t encode_float(const Format& format, float x, bool saturate) {
     // In units of the last place, where the unit stops shrinking at the subnormal numbers.
     const int exponent = std::max(static_cast<int>(magnitude >> 23) - 127, 1 - format.bias);
     if (exponent + format.bias < (2 << format.exponent)) {
-      const float unit = std::ldexp(1.f, exponent - format.mantissa);
-      const int units = static_cast<int>(std::nearbyint(std::bit_cast<float>(magnitude) / unit));
+      const float units_per_one = std::bit_cast<float>(static_cast<uint32_t>(127 + format.mantissa - exponent) << 23);
+      // The sum has no room for a fraction, so it rounds to nearest even.
+      constexpr float kNoFraction = 8388608.f;
+      const float rounded = std::bit_cast<float>(magnitude) * units_per_one + kNoFraction - kNoFraction;
+      const int units = static_cast<int>(rounded);
       code = ((exponent + format.bias - 1) << format.mantissa) + units;
     }
   }

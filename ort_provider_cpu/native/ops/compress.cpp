@@ -6,8 +6,8 @@
 namespace ort_cpu {
 namespace {
 
-/// Y [outer, count, inner] = the slices of X [outer, D, inner] along `axis` whose condition holds; all of X is one axis by
-/// default.
+/// Y [outer, count, inner] = the slices of X [outer, D, inner] along `axis` whose condition holds; all of X is one axis
+/// by default.
 class Compress : public Kernel {
  public:
   explicit Compress(const NodeSpec& node)
@@ -38,11 +38,12 @@ class Compress : public Kernel {
     const char* x = ctx.input(0).as<const char>();
     char* y = ctx.output(0).as<char>();
     const auto& table = simd::movement_table();
-    ctx.parallel_for(outer * count, kCopyGrainBytes / (bytes + 16) + 1, [&, n = size, &from = indices](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i)
-        table.copy_rows(x + (i / count * n + from[static_cast<size_t>(i % count)]) * bytes, 0, y + i * bytes, 0, 1,
-                        static_cast<size_t>(bytes));
-    });
+    ctx.parallel_for(outer * count, kCopyGrainBytes / (bytes + 16) + 1,
+                     [&, n = size, &from = indices](int64_t begin, int64_t end) {
+                       for (int64_t i = begin; i < end; ++i)
+                         table.copy_rows(x + (i / count * n + from[static_cast<size_t>(i % count)]) * bytes, 0,
+                                         y + i * bytes, 0, 1, static_cast<size_t>(bytes));
+                     });
   }
 
  private:

@@ -22,11 +22,11 @@ class Concat : public Kernel {
     const int axis = normalize_axis(axis_, out.rank());
     for (int i = 1; i < ctx.n_inputs(); ++i) {
       const Shape& shape = ctx.shape(i);
-      require(shape.rank() == out.rank(), "input ", i, " has the shape ", shape, ", another rank than input 0 of the shape ",
-              ctx.shape(0));
+      require(shape.rank() == out.rank(), "input ", i, " has the shape ", shape,
+              ", another rank than input 0 of the shape ", ctx.shape(0));
       for (int d = 0; d < out.rank(); ++d)
-        require(d == axis || shape[d] == out[d], "input ", i, " has the shape ", shape, ", which differs from that of input 0, ",
-                ctx.shape(0), ", outside axis ", axis);
+        require(d == axis || shape[d] == out[d], "input ", i, " has the shape ", shape,
+                ", which differs from that of input 0, ", ctx.shape(0), ", outside axis ", axis);
       require(!__builtin_add_overflow(out[axis], shape[axis], &out[axis]), "the output would be too large");
     }
     if (ctx.n_inputs() == 1) {

@@ -62,7 +62,8 @@ class Conv : public Kernel {
       const int64_t weights = widened_.empty() ? ctx.shape(1).size() : 0;
       state.converted_elements = checked_add(weights, g.out_channels);
     }
-    ctx.scratch(checked_size_bytes(DTypeOf<Compute>::value, Shape{checked_add(state.copy_elements, state.converted_elements)}));
+    ctx.scratch(
+        checked_size_bytes(DTypeOf<Compute>::value, Shape{checked_add(state.copy_elements, state.converted_elements)}));
     ctx.cost_ns(g.products() / 10);
     ctx.state(std::move(state));
   }
@@ -89,9 +90,11 @@ class Conv : public Kernel {
     std::fill_n(copy + state.copy_elements - kPlaneSlack, kPlaneSlack, Compute(0));
     for (int64_t n = 0; n < g.batch; ++n) {
       const T* x = ctx.input(0).as<T>() + n * g.in_channels * g.in_pixels();
-      ctx.parallel_for(g.in_channels, std::max<int64_t>(1, 16384 / std::max<int64_t>(channel, 1)), [&](int64_t begin, int64_t end) {
-        for (int64_t c = begin; c < end; ++c) state.copy.copy_channel(x + c * g.in_pixels(), copy + c * channel);
-      });
+      ctx.parallel_for(g.in_channels, std::max<int64_t>(1, 16384 / std::max<int64_t>(channel, 1)),
+                       [&](int64_t begin, int64_t end) {
+                         for (int64_t c = begin; c < end; ++c)
+                           state.copy.copy_channel(x + c * g.in_pixels(), copy + c * channel);
+                       });
       run_plane_work(ctx, threads, work, ctx.output(0).as<T>() + n * g.out_channels * g.out_pixels());
     }
   }
@@ -127,7 +130,8 @@ class Conv : public Kernel {
 };
 
 std::unique_ptr<Kernel> make_conv(const NodeSpec& node) {
-  return dispatch_float(node.dtype(0), [&]<class T>() -> std::unique_ptr<Kernel> { return std::make_unique<Conv<T>>(node); });
+  return dispatch_float(node.dtype(0),
+                        [&]<class T>() -> std::unique_ptr<Kernel> { return std::make_unique<Conv<T>>(node); });
 }
 
 const Registration registration{

@@ -1,7 +1,7 @@
 // The ways to compute a convolution over blocked tensors: each packs weights, prepares for shapes, and runs.
 //
-// A blocked tensor is a float32 tensor [N, ceil(C / 16), spatial..., 16]. The lanes of channels past C hold anything, NaN
-// included: nobody may let them influence other lanes. The kernels here never read them into a sum.
+// A blocked tensor is a float32 tensor [N, ceil(C / 16), spatial..., 16]. The lanes of channels past C hold anything,
+// NaN included: nobody may let them influence other lanes. The kernels here never read them into a sum.
 #pragma once
 
 #include <memory>

@@ -41,12 +41,15 @@ class DeformConv : public Kernel {
   void plan(PlanContext& ctx) const override {
     const Shape& x = ctx.shape(0);
     require(x.rank() >= 3, "the input has shape ", x, ", at least rank 3 is needed");
-    if (x.rank() != 4) throw_not_implemented("deformable convolutions of rank ", x.rank(), " are not supported, only 4");
+    if (x.rank() != 4)
+      throw_not_implemented("deformable convolutions of rank ", x.rank(), " are not supported, only 4");
     State state{conv_geometry(attributes_, x[0], x[1], x.dims().subspan(2), ctx.shape(1)), {}};
     const ConvGeometry& g = state.geometry;
-    require(g.in_channels % offset_group_ == 0, "offset_group ", offset_group_, " does not divide ", g.in_channels, " channels");
+    require(g.in_channels % offset_group_ == 0, "offset_group ", offset_group_, " does not divide ", g.in_channels,
+            " channels");
     const int64_t positions = checked_multiply(offset_group_, g.taps());
-    const Shape offset{g.batch, checked_multiply(positions, 2), g.out[1], g.out[2]}, mask{g.batch, positions, g.out[1], g.out[2]};
+    const Shape offset{g.batch, checked_multiply(positions, 2), g.out[1], g.out[2]},
+        mask{g.batch, positions, g.out[1], g.out[2]};
     require(ctx.shape(2) == offset, "the offset has shape ", ctx.shape(2), ", needed is ", offset);
     if (ctx.has_input(3)) check_conv_bias(ctx.shape(3), g.out_channels);
     if (ctx.has_input(4)) require(ctx.shape(4) == mask, "the mask has shape ", ctx.shape(4), ", needed is ", mask);
@@ -101,7 +104,8 @@ class DeformConv : public Kernel {
   }
 
   /// columns[c, k, p] = mask * x[c] at the place that kernel element k samples for pixel first + p.
-  void gather(const RunContext& ctx, const ConvGeometry& g, int64_t n, int64_t first, int64_t count, Compute* columns) const {
+  void gather(const RunContext& ctx, const ConvGeometry& g, int64_t n, int64_t first, int64_t count,
+              Compute* columns) const {
     const int64_t taps = g.taps(), pixels = g.out_pixels(), channels = g.in_channels / offset_group_;
     const T* x = ctx.input(0).as<T>() + n * g.in_channels * g.in_pixels();
     const T* offset = ctx.input(2).as<T>() + n * offset_group_ * taps * 2 * pixels;
@@ -118,18 +122,20 @@ class DeformConv : public Kernel {
           for (int64_t c = group * channels; c < (group + 1) * channels; ++c)
             columns[(c * taps + k) * kPixels + i] = weight * sample(x + c * g.in_pixels(), g.in[1], g.in[2], y, z);
         }
-    for (int64_t k = 0; k < g.in_channels * taps; ++k) std::fill(columns + k * kPixels + count, columns + (k + 1) * kPixels, Compute(0));
+    for (int64_t k = 0; k < g.in_channels * taps; ++k)
+      std::fill(columns + k * kPixels + count, columns + (k + 1) * kPixels, Compute(0));
   }
 
-  void multiply(const State& state, const Compute* weights, const Compute* bias, const Compute* columns, int64_t count, T* y) const {
+  void multiply(const State& state, const Compute* weights, const Compute* bias, const Compute* columns, int64_t count,
+                T* y) const {
     const ConvGeometry& g = state.geometry;
     const int64_t depth = static_cast<int64_t>(state.rows.size());
     const int64_t most = std::min<int64_t>(kPlaneRows, simd::conv_plane_table().max_rows);
     Compute buffer[kPlaneRows * (kPixels + kPlaneSlack)];
     for (int64_t o = 0; o < g.out_channels;) {
       const int64_t group = o / g.out_depth(), rows = std::min(most, (group + 1) * g.out_depth() - o);
-      plane_product(weights + o * depth, depth, 1, static_cast<int>(rows), columns + group * depth * kPixels, state.rows, buffer,
-                    kPixels + kPlaneSlack, count, bias != nullptr ? bias + o : nullptr);
+      plane_product(weights + o * depth, depth, 1, static_cast<int>(rows), columns + group * depth * kPixels,
+                    state.rows, buffer, kPixels + kPlaneSlack, count, bias != nullptr ? bias + o : nullptr);
       for (int64_t r = 0; r < rows; ++r)
         for (int64_t i = 0; i < count; ++i)
           y[(o + r) * g.out_pixels() + i] = static_cast<T>(buffer[r * (kPixels + kPlaneSlack) + i]);
@@ -142,7 +148,8 @@ class DeformConv : public Kernel {
 };
 
 std::unique_ptr<Kernel> make_deform_conv(const NodeSpec& node) {
-  return dispatch_float(node.dtype(0), [&]<class T>() -> std::unique_ptr<Kernel> { return std::make_unique<DeformConv<T>>(node); });
+  return dispatch_float(node.dtype(0),
+                        [&]<class T>() -> std::unique_ptr<Kernel> { return std::make_unique<DeformConv<T>>(node); });
 }
 
 const Registration registration{
@@ -151,7 +158,8 @@ const Registration registration{
      .make = make_deform_conv,
      .declines = [](const NodeSpec& node) -> std::optional<std::string> {
        const Shape* x = node.inputs[0].shape;
-       if (x != nullptr && x->rank() != 4) return "deformable convolutions over other than two dimensions are not supported";
+       if (x != nullptr && x->rank() != 4)
+         return "deformable convolutions over other than two dimensions are not supported";
        return std::nullopt;
      }},
 };

@@ -28,10 +28,13 @@ class PackedDepthwise : public PackedConv {
 class PreparedDepthwise : public PreparedConv {
  public:
   PreparedDepthwise(const PackedDepthwise& packed, const ConvGeometry& geometry, int threads)
-      : packed_(packed), g_(geometry), threads_(useful_threads(2 * geometry.products(), threads)), multiplier_(g_.out_depth()) {
-    is_3x3_ = g_.in[0] == 1 && g_.out[0] == 1 && g_.kernel == ConvGeometry::Dims{1, 3, 3} && g_.stride[1] == g_.stride[2] &&
-              g_.stride[2] <= 2 && g_.dilation[1] == 1 && g_.dilation[2] == 1 && g_.pad[0] == 0 && g_.pad[2] <= 1 &&
-              g_.overhang(2) <= 1;
+      : packed_(packed),
+        g_(geometry),
+        threads_(useful_threads(2 * geometry.products(), threads)),
+        multiplier_(g_.out_depth()) {
+    is_3x3_ = g_.in[0] == 1 && g_.out[0] == 1 && g_.kernel == ConvGeometry::Dims{1, 3, 3} &&
+              g_.stride[1] == g_.stride[2] && g_.stride[2] <= 2 && g_.dilation[1] == 1 && g_.dilation[2] == 1 &&
+              g_.pad[0] == 0 && g_.pad[2] <= 1 && g_.overhang(2) <= 1;
     bool padded = false;
     for (int d = 0; d < 3; ++d) padded |= g_.pad[d] != 0 || g_.overhang(d) > 0;
     copies_ = padded && !is_3x3_;
@@ -39,7 +42,8 @@ class PreparedDepthwise : public PreparedConv {
   }
 
   size_t scratch_bytes() const override {
-    return checked_size_bytes(DType::f32, Shape{checked_add(expanded_floats(), checked_multiply(threads_, copies_ ? band_floats_ : 0))});
+    return checked_size_bytes(
+        DType::f32, Shape{checked_add(expanded_floats(), checked_multiply(threads_, copies_ ? band_floats_ : 0))});
   }
 
   void run(const RunContext& ctx, const BlockedOperands& operands) const override {
@@ -63,7 +67,8 @@ class PreparedDepthwise : public PreparedConv {
         }
         return;
       }
-      for (int64_t i = first; i < last; ++i) compute_band(operands, input, band, i / groups, i % groups / bands_, i % bands_);
+      for (int64_t i = first; i < last; ++i)
+        compute_band(operands, input, band, i / groups, i % groups / bands_, i % bands_);
     });
   }
 
@@ -94,17 +99,18 @@ class PreparedDepthwise : public PreparedConv {
   /// Repeats each channel `multiplier_` times.
   void expand(const RunContext& ctx, const float* input, float* expanded) const {
     const int64_t pixels = g_.in_pixels();
-    ctx.parallel_for(g_.batch * g_.out_blocks(), std::max<int64_t>(1, 4096 / std::max<int64_t>(pixels, 1)), [&](int64_t begin, int64_t end) {
-      for (int64_t plane = begin; plane < end; ++plane) {
-        const int64_t n = plane / g_.out_blocks(), block = plane % g_.out_blocks();
-        for (int64_t lane = 0; lane < 16; ++lane) {
-          const int64_t channel = std::min(g_.in_channels - 1, (block * 16 + lane) / multiplier_);
-          const float* from = input + (n * g_.in_blocks() + channel / 16) * pixels * 16 + channel % 16;
-          float* to = expanded + plane * pixels * 16 + lane;
-          for (int64_t p = 0; p < pixels; ++p) to[p * 16] = from[p * 16];
-        }
-      }
-    });
+    ctx.parallel_for(g_.batch * g_.out_blocks(), std::max<int64_t>(1, 4096 / std::max<int64_t>(pixels, 1)),
+                     [&](int64_t begin, int64_t end) {
+                       for (int64_t plane = begin; plane < end; ++plane) {
+                         const int64_t n = plane / g_.out_blocks(), block = plane % g_.out_blocks();
+                         for (int64_t lane = 0; lane < 16; ++lane) {
+                           const int64_t channel = std::min(g_.in_channels - 1, (block * 16 + lane) / multiplier_);
+                           const float* from = input + (n * g_.in_blocks() + channel / 16) * pixels * 16 + channel % 16;
+                           float* to = expanded + plane * pixels * 16 + lane;
+                           for (int64_t p = 0; p < pixels; ++p) to[p * 16] = from[p * 16];
+                         }
+                       }
+                     });
   }
 
   void rows_3x3(const BlockedOperands& operands, const float* input, int64_t plane, int64_t first, int64_t last) const {
@@ -125,7 +131,8 @@ class PreparedDepthwise : public PreparedConv {
                                       .activation = operands.activation});
   }
 
-  void compute_band(const BlockedOperands& operands, const float* input, float* band, int64_t plane, int64_t od, int64_t index) const {
+  void compute_band(const BlockedOperands& operands, const float* input, float* band, int64_t plane, int64_t od,
+                    int64_t index) const {
     const int64_t block = plane % g_.out_blocks();
     const int64_t first = index * band_rows_, last = std::min(g_.out[1], first + band_rows_);
     const float* source = input + plane * g_.in_pixels() * 16;

@@ -22,7 +22,8 @@ class PackedDirect : public PackedConv {
       : widest_(few_pixels ? simd::conv_direct_table().widest_panel : simd::conv_direct_table().usual_panel) {
     panels_ = conv_panels(geometry, widest_, simd::conv_direct_table().usual_panel);
     weights_ = pack_panels(geometry, panels_, weights);
-    weight_bytes_ = static_cast<int64_t>(sizeof(float)) * geometry.out_blocks() * geometry.in_depth() * geometry.taps() * 16;
+    weight_bytes_ =
+        static_cast<int64_t>(sizeof(float)) * geometry.out_blocks() * geometry.in_depth() * geometry.taps() * 16;
   }
   std::unique_ptr<PreparedConv> prepare(const ConvGeometry& geometry, int threads) const override;
 
@@ -105,18 +106,23 @@ class PreparedDirect : public PreparedConv {
   std::pair<int64_t, int64_t> valid_taps(int d, int64_t o) const {
     const int64_t start = o * g_.stride[d] - g_.pad[d], step = g_.dilation[d];
     const int64_t first = start >= 0 ? 0 : std::min(g_.kernel[d], (-start + step - 1) / step);
-    const int64_t last = start >= g_.in[d] ? first : std::clamp((g_.in[d] - start + step - 1) / step, first, g_.kernel[d]);
+    const int64_t last =
+        start >= g_.in[d] ? first : std::clamp((g_.in[d] - start + step - 1) / step, first, g_.kernel[d]);
     return {first, last};
   }
 
   void plan_rows() {
     using Range = std::pair<int64_t, int64_t>;
-    struct List { Range depth, height; int first, n; };
+    struct List {
+      Range depth, height;
+      int first, n;
+    };
     std::vector<List> lists;
     for (int64_t od = 0; od < g_.out[0]; ++od)
       for (int64_t oh = 0; oh < g_.out[1]; ++oh) {
         const Range depth = valid_taps(0, od), height = valid_taps(1, oh);
-        auto list = std::find_if(lists.begin(), lists.end(), [&](const List& l) { return l.depth == depth && l.height == height; });
+        auto list = std::find_if(lists.begin(), lists.end(),
+                                 [&](const List& l) { return l.depth == depth && l.height == height; });
         if (list == lists.end()) {
           const int first = static_cast<int>(taps_.size());
           for (int64_t kd = depth.first; kd < depth.second; ++kd)
@@ -127,8 +133,8 @@ class PreparedDirect : public PreparedConv {
           lists.push_back({depth, height, first, static_cast<int>(taps_.size()) - first});
           list = lists.end() - 1;
         }
-        rows_.push_back({((od * g_.stride[0] - g_.pad[0]) * g_.in[1] + oh * g_.stride[1] - g_.pad[1]) * pitch_, list->first,
-                         list->n});
+        rows_.push_back({((od * g_.stride[0] - g_.pad[0]) * g_.in[1] + oh * g_.stride[1] - g_.pad[1]) * pitch_,
+                         list->first, list->n});
       }
   }
 
@@ -163,18 +169,21 @@ class PreparedDirect : public PreparedConv {
   }
 
   /// Computes the images [first, last); `input` holds them, or a copy of one.
-  void compute(const RunContext& ctx, const BlockedOperands& operands, const float* input, int64_t first, int64_t last) const {
+  void compute(const RunContext& ctx, const BlockedOperands& operands, const float* input, int64_t first,
+               int64_t last) const {
     const int64_t units = (last - first) * static_cast<int64_t>(rows_.size()) * tiles_;
     const int64_t panels = static_cast<int64_t>(packed_.panels().size());
     const auto balance = [&](int64_t n) { return 1.0 * n / ((n + threads_ - 1) / threads_ * threads_); };
     const double activations = 4.0 * g_.batch * (g_.in_channels * g_.in_pixels() + g_.out_channels * g_.out_pixels());
     const bool prefers_panels = packed_.weight_bytes() > activations;
-    const bool by_panels = prefers_panels ? balance(panels) > 0.8 * balance(units) : balance(panels) * 0.8 > balance(units);
+    const bool by_panels =
+        prefers_panels ? balance(panels) > 0.8 * balance(units) : balance(panels) * 0.8 > balance(units);
     ctx.parallel(threads_, [&](int chunk, int chunks) {
       const auto [p0, p1] = share_of(panels, by_panels ? chunk : 0, by_panels ? chunks : 1);
       const auto [u0, u1] = share_of(units, by_panels ? 0 : chunk, by_panels ? 1 : chunks);
       const int64_t block = units_per_block();
-      for (int64_t u = u0; u < u1; u += block) compute_block(operands, input, first, p0, p1, u, std::min(u1, u + block), u == u0);
+      for (int64_t u = u0; u < u1; u += block)
+        compute_block(operands, input, first, p0, p1, u, std::min(u1, u + block), u == u0);
     });
   }
 
@@ -184,8 +193,8 @@ class PreparedDirect : public PreparedConv {
     return std::max<int64_t>(1, kPixelBlockBytes / (g_.in_depth() * 4 * pixels_ * stride_));
   }
 
-  void compute_block(const BlockedOperands& operands, const float* input, int64_t first_image, int64_t p0, int64_t p1, int64_t u0,
-                     int64_t u1, bool prefetches) const {
+  void compute_block(const BlockedOperands& operands, const float* input, int64_t first_image, int64_t p0, int64_t p1,
+                     int64_t u0, int64_t u1, bool prefetches) const {
     const int64_t whole = g_.in_depth() / 16, blocks = (g_.in_depth() + 15) / 16;
     const int64_t plane = g_.in[0] * g_.in[1] * pitch_, out_plane = g_.out_pixels() * 16;
     ConvTile tile{};
@@ -222,13 +231,16 @@ class PreparedDirect : public PreparedConv {
   void compute_tiles(ConvTile& tile, const BlockedOperands& operands, const float* input, int64_t first_image,
                      const ConvPanel& panel, int64_t u0, int64_t u1) const {
     const int64_t rows = static_cast<int64_t>(rows_.size());
-    const int64_t image = g_.in_blocks() * tile.input_block_stride, out_image = g_.out_blocks() * tile.output_block_stride;
+    const int64_t image = g_.in_blocks() * tile.input_block_stride,
+                  out_image = g_.out_blocks() * tile.output_block_stride;
     int64_t t = u0 % tiles_, r = u0 / tiles_ % rows, n = u0 / tiles_ / rows;
-    const char* prefetch_end = tile.prefetch + (tile.prefetch_step == 0 ? 0 : 4 * tile.weight_block_stride * (tile.n_blocks + 1));
+    const char* prefetch_end =
+        tile.prefetch + (tile.prefetch_step == 0 ? 0 : 4 * tile.weight_block_stride * (tile.n_blocks + 1));
     for (int64_t u = u0; u < u1; ++u) {
       const Row& row = rows_[r];
       const int64_t column = t * pixels_ + std::min(t, larger_);
-      const int64_t out = (first_image + n) * out_image + panel.out_block * tile.output_block_stride + (r * g_.out[2] + column) * 16;
+      const int64_t out =
+          (first_image + n) * out_image + panel.out_block * tile.output_block_stride + (r * g_.out[2] + column) * 16;
       const bool is_larger = t < larger_;
       tile.input = input + n * image + row.input + column * stride_ * 16;
       tile.taps = taps_.data() + row.first_tap;

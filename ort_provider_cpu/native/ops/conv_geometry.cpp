@@ -48,12 +48,13 @@ ConvGeometry conv_geometry(const ConvAttributes& attributes, int64_t batch, int6
   const int rank = static_cast<int>(spatial.size());
   require(rank >= 1, "the input has no spatial dimension");
   if (rank > 3) throw_not_implemented("convolutions over ", rank, " spatial dimensions are not supported, at most 3");
-  require(weights.rank() == rank + 2, "the weights have shape ", weights, ", the input has ", rank, " spatial dimensions");
+  require(weights.rank() == rank + 2, "the weights have shape ", weights, ", the input has ", rank,
+          " spatial dimensions");
   attributes.check();
   const int64_t group = attributes.group;
   require(weights[0] % group == 0, "group ", group, " does not divide ", weights[0], " output channels");
-  require(checked_multiply(weights[1], group) == channels, "the input has ", channels, " channels, the weights of shape ",
-          weights, " with group ", group, " need ", weights[1], " * ", group);
+  require(checked_multiply(weights[1], group) == channels, "the input has ", channels,
+          " channels, the weights of shape ", weights, " with group ", group, " need ", weights[1], " * ", group);
 
   ConvGeometry g;
   g.batch = batch;
@@ -102,14 +103,20 @@ void check_conv_bias(const Shape& bias, int64_t out_channels) {
 }
 
 Activation activation_of(const Attributes& attributes) {
-  static constexpr std::pair<const char*, ActivationKind> kNames[] = {
-      {"none", ActivationKind::none},           {"relu", ActivationKind::relu},
-      {"clip", ActivationKind::clip},           {"leaky_relu", ActivationKind::leaky_relu},
-      {"sigmoid", ActivationKind::sigmoid},     {"tanh", ActivationKind::tanh},
-      {"silu", ActivationKind::silu},           {"hard_sigmoid", ActivationKind::hard_sigmoid},
-      {"hard_swish", ActivationKind::hard_swish}, {"gelu_erf", ActivationKind::gelu_erf},
-      {"gelu_tanh", ActivationKind::gelu_tanh}, {"elu", ActivationKind::elu},
-      {"softplus", ActivationKind::softplus},   {"mish", ActivationKind::mish}};
+  static constexpr std::pair<const char*, ActivationKind> kNames[] = {{"none", ActivationKind::none},
+                                                                      {"relu", ActivationKind::relu},
+                                                                      {"clip", ActivationKind::clip},
+                                                                      {"leaky_relu", ActivationKind::leaky_relu},
+                                                                      {"sigmoid", ActivationKind::sigmoid},
+                                                                      {"tanh", ActivationKind::tanh},
+                                                                      {"silu", ActivationKind::silu},
+                                                                      {"hard_sigmoid", ActivationKind::hard_sigmoid},
+                                                                      {"hard_swish", ActivationKind::hard_swish},
+                                                                      {"gelu_erf", ActivationKind::gelu_erf},
+                                                                      {"gelu_tanh", ActivationKind::gelu_tanh},
+                                                                      {"elu", ActivationKind::elu},
+                                                                      {"softplus", ActivationKind::softplus},
+                                                                      {"mish", ActivationKind::mish}};
   const std::string name = attributes.text("activation", "none");
   for (const auto& [known, kind] : kNames)
     if (name == known) return {kind, attributes.real("alpha", 0), attributes.real("beta", 0)};

@@ -42,11 +42,15 @@ struct ConvGeometry {
   /// Products that the convolution needs, as a measure of its work.
   double products() const { return 1.0 * batch * out_pixels() * out_channels * taps() * in_depth(); }
   /// How far the last pixel of dimension `d` reaches beyond the input; not positive if it does not.
-  int64_t overhang(int d) const { return (out[d] - 1) * stride[d] + (kernel[d] - 1) * dilation[d] - pad[d] - (in[d] - 1); }
+  int64_t overhang(int d) const {
+    return (out[d] - 1) * stride[d] + (kernel[d] - 1) * dilation[d] - pad[d] - (in[d] - 1);
+  }
   bool is_empty() const { return batch == 0 || out_channels == 0 || out_pixels() == 0; }
   /// Whether every output pixel depends on the input pixel at the same place only.
   bool is_pointwise() const;
-  std::span<const int64_t> out_dims() const { return {out.data() + (3 - spatial_rank), static_cast<size_t>(spatial_rank)}; }
+  std::span<const int64_t> out_dims() const {
+    return {out.data() + (3 - spatial_rank), static_cast<size_t>(spatial_rank)};
+  }
 };
 
 /// The geometry of Conv: x [batch, channels, spatial...] with weights [out channels, channels / group, kernel...].
@@ -58,8 +62,8 @@ ConvGeometry conv_geometry(const ConvAttributes& attributes, int64_t batch, int6
 /// Checks that a bias has one element for each output channel.
 void check_conv_bias(const Shape& bias, int64_t out_channels);
 
-/// The list of one entry per spatial dimension, `fallback` everywhere if it is empty. Raises InvalidArgument for other lengths
-/// and for entries below `least`.
+/// The list of one entry per spatial dimension, `fallback` everywhere if it is empty. Raises InvalidArgument for other
+/// lengths and for entries below `least`.
 std::vector<int64_t> spatial_list(const char* name, const std::vector<int64_t>& values, int rank, int64_t fallback,
                                   int64_t least);
 

@@ -47,11 +47,13 @@ ConvGeometry PackedConvKernel::geometry(const Shape& x) const {
     return conv_geometry(attributes_, x[0], x[1], x.dims().subspan(2), weight_shape_);
   }
   require(rank >= 4 && x.back() == 16, "the input has shape ", x, ", [N, blocks, spatial..., 16] is needed");
-  require(channels_ >= 0 && x[1] == (channels_ + 15) / 16, "the input has shape ", x, ", which does not hold ", channels_, " channels");
+  require(channels_ >= 0 && x[1] == (channels_ + 15) / 16, "the input has shape ", x, ", which does not hold ",
+          channels_, " channels");
   return conv_geometry(attributes_, x[0], channels_, x.dims().subspan(2, rank - 3), weight_shape_);
 }
 
-std::shared_ptr<const PackedConv> PackedConvKernel::packed_for(const ConvGeometry& geometry, const PlanContext& ctx) const {
+std::shared_ptr<const PackedConv> PackedConvKernel::packed_for(const ConvGeometry& geometry,
+                                                               const PlanContext& ctx) const {
   if (packed_early_ != nullptr) return packed_early_;
   const std::lock_guard lock(mutex_);
   auto& packed = packed_[choose(geometry)];

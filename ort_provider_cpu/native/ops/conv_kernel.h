@@ -13,8 +13,9 @@ namespace ort_cpu {
 
 enum class ConvInput { plain, blocked };
 
-/// Inputs x, w, b (optional), residual (optional; blocked). If the model tells the rank of x, the weights are packed when the
-/// kernel is made, and their originals released. Otherwise they are packed at the first plan that needs a certain algorithm.
+/// Inputs x, w, b (optional), residual (optional; blocked). If the model tells the rank of x, the weights are packed
+/// when the kernel is made, and their originals released. Otherwise they are packed at the first plan that needs a
+/// certain algorithm.
 class PackedConvKernel : public Kernel {
  public:
   PackedConvKernel(const NodeSpec& node, ConvInput input);

@@ -27,8 +27,7 @@ std::vector<ConvPanel> conv_panels(const ConvGeometry& g, int widest, int usual)
 AlignedArray<float> pack_panels(const ConvGeometry& g, const std::vector<ConvPanel>& panels, const float* weights) {
   const int64_t depth = g.in_depth(), taps = g.taps(), in_blocks = (depth + 15) / 16;
   int64_t total = 0;
-  for (const ConvPanel& panel : panels)
-    total = std::max(total, panel.weights + in_blocks * taps * 256 * panel.blocks);
+  for (const ConvPanel& panel : panels) total = std::max(total, panel.weights + in_blocks * taps * 256 * panel.blocks);
   AlignedArray<float> packed = zeroed_floats(total);
   for (const ConvPanel& panel : panels) {
     const int64_t width = panel.blocks * 16, first = panel.out_block * 16;

@@ -23,6 +23,7 @@ AlignedArray<float> zeroed_floats(int64_t count);
 std::vector<ConvPanel> conv_panels(const ConvGeometry& geometry, int widest, int usual);
 
 /// Packs weights [OC, IC / group, taps] to [panel][input block][tap][16][panel width]; missing channels are zeros.
-AlignedArray<float> pack_panels(const ConvGeometry& geometry, const std::vector<ConvPanel>& panels, const float* weights);
+AlignedArray<float> pack_panels(const ConvGeometry& geometry, const std::vector<ConvPanel>& panels,
+                                const float* weights);
 
 }  // namespace ort_cpu

@@ -1,6 +1,7 @@
 // Convolutions over plain tensors as matrix products: the core of Conv, ConvTranspose and DeformConv.
 //
-// Channels are copied with their padding, such that a kernel element meets all output pixels at a fixed distance in memory.
+// Channels are copied with their padding, such that a kernel element meets all output pixels at a fixed distance in
+// memory.
 #pragma once
 
 #include <algorithm>
@@ -65,7 +66,8 @@ struct PaddedCopy {
   template <class In, class T>
   static void copy_row(const In* row, T* to, const CopyAxis& axis, int64_t start) {
     const int64_t first = std::clamp<int64_t>(start >= 0 ? 0 : (-start + axis.step - 1) / axis.step, 0, axis.count);
-    const int64_t last = std::clamp<int64_t>(axis.size > start ? (axis.size - start + axis.step - 1) / axis.step : 0, first, axis.count);
+    const int64_t last =
+        std::clamp<int64_t>(axis.size > start ? (axis.size - start + axis.step - 1) / axis.step : 0, first, axis.count);
     std::fill(to, to + first, T(0));
     for (int64_t i = first; i < last; ++i) to[i] = static_cast<T>(row[start + i * axis.step]);
     std::fill(to + last, to + axis.count, T(0));
@@ -75,13 +77,15 @@ struct PaddedCopy {
 /// Output positions along the last dimension, first + l * step for l < width, with the kernel elements that reach them.
 template <class T>
 struct PlanePart {
-  const T* weights = nullptr;  // [groups, out_rows, rows], or [groups, tiles, rows, out_rows of the tile] if they are tiled
+  const T* weights =
+      nullptr;  // [groups, out_rows, rows], or [groups, tiles, rows, out_rows of the tile] if they are tiled
   std::span<const int64_t> rows;
   int64_t first = 0, width = 1;
 };
 
-/// Products for all groups of an image: y[g, o, p] = bias[g, o] + sum over k of weights[g, o, k] * input[g][rows[k] + q(p)], where
-/// q((i, j, l)) = (i * pitch[0] + j) * pitch[1] + l for i < depth, j < height and the positions l of each part.
+/// Products for all groups of an image: y[g, o, p] = bias[g, o] + sum over k of weights[g, o, k] * input[g][rows[k] +
+/// q(p)], where q((i, j, l)) = (i * pitch[0] + j) * pitch[1] + l for i < depth, j < height and the positions l of each
+/// part.
 template <class T>
 struct PlaneWork {
   int64_t groups = 1;
@@ -123,15 +127,17 @@ void plane_product(const T* weights, int64_t weight_stride, int64_t weight_step,
 }
 
 inline void plane_product(const float* weights, int64_t weight_stride, int64_t weight_step, int m, const float* input,
-                          std::span<const int64_t> rows, float* out, int64_t out_stride, int64_t columns, const float* bias) {
-  simd::conv_plane_table().product({weights, weight_stride, weight_step, m, input, rows.data(), static_cast<int64_t>(rows.size()),
-                                    out, out_stride, columns, bias});
+                          std::span<const int64_t> rows, float* out, int64_t out_stride, int64_t columns,
+                          const float* bias) {
+  simd::conv_plane_table().product({weights, weight_stride, weight_step, m, input, rows.data(),
+                                    static_cast<int64_t>(rows.size()), out, out_stride, columns, bias});
 }
 
-/// Writes elements [begin, end) of each of `n` parts, which lie `distance` apart in `from`, to to[l * step + first of the part].
+/// Writes elements [begin, end) of each of `n` parts, which lie `distance` apart in `from`, to to[l * step + first of
+/// the part].
 template <class T, class Out>
-void interleave(const PlanePart<T>* parts, int64_t n, const T* from, int64_t distance, int64_t begin, int64_t end, int64_t step,
-                Out* to) {
+void interleave(const PlanePart<T>* parts, int64_t n, const T* from, int64_t distance, int64_t begin, int64_t end,
+                int64_t step, Out* to) {
   int64_t together = begin;  // positions that all parts have, where they leave no gap
   if (n == step) together = std::max(begin, std::min(end, parts[n - 1].width));
   if (n == 1) {
@@ -164,16 +170,17 @@ void run_plane_work(const RunContext& ctx, int threads, const PlaneWork<T>& work
     T buffer[kPlaneParts * kPlaneRows * (kPlaneColumns / 2 + kPlaneSlack)];
     for (int64_t u = units * chunk / chunks; u < units * (chunk + 1) / chunks; ++u) {
       const int64_t tile = u % tiles.n, group = u / tiles.n % work.groups, first = u / tiles.n / work.groups * block;
-      const int64_t rows = tiles.begin(tile + 1) - tiles.begin(tile), channel = group * work.out_rows + tiles.begin(tile);
+      const int64_t rows = tiles.begin(tile + 1) - tiles.begin(tile),
+                    channel = group * work.out_rows + tiles.begin(tile);
       const int64_t n = std::min(block, columns - first);
       for (int64_t p0 = 0; p0 < n_parts; p0 += kPlaneParts) {
         const int64_t parts = std::min(kPlaneParts, n_parts - p0);
         for (int64_t p = 0; p < parts; ++p) {
           const PlanePart<T>& part = work.parts[p0 + p];
           const int64_t depth = static_cast<int64_t>(part.rows.size());
-          plane_product(part.weights + channel * depth, work.tiled ? 1 : depth, work.tiled ? rows : 1, static_cast<int>(rows),
-                        work.input + group * work.input_group + first, part.rows, buffer + p * rows * stride, stride, n,
-                        work.bias != nullptr ? work.bias + channel : nullptr);
+          plane_product(part.weights + channel * depth, work.tiled ? 1 : depth, work.tiled ? rows : 1,
+                        static_cast<int>(rows), work.input + group * work.input_group + first, part.rows,
+                        buffer + p * rows * stride, stride, n, work.bias != nullptr ? work.bias + channel : nullptr);
         }
         // Leave out the columns between the end of a row of the output and that of the copy.
         for (int64_t line = first / work.pitch[1]; line * work.pitch[1] < first + n; ++line) {
@@ -182,8 +189,9 @@ void run_plane_work(const RunContext& ctx, int threads, const PlaneWork<T>& work
           const int64_t begin = std::max<int64_t>(0, first - line * work.pitch[1]);
           const int64_t end = std::min(width, first + n - line * work.pitch[1]);
           for (int64_t r = 0; r < rows; ++r)
-            interleave(work.parts.data() + p0, parts, buffer + r * stride + line * work.pitch[1] - first, rows * stride, begin, end,
-                       work.y_stride[2], y + (channel + r) * work.y_row + i * work.y_stride[0] + j * work.y_stride[1]);
+            interleave(work.parts.data() + p0, parts, buffer + r * stride + line * work.pitch[1] - first, rows * stride,
+                       begin, end, work.y_stride[2],
+                       y + (channel + r) * work.y_row + i * work.y_stride[0] + j * work.y_stride[1]);
         }
       }
     }

@@ -63,8 +63,8 @@ class PreparedStem : public PreparedConv {
           for (int64_t kw = 0; kw < g_.kernel[2]; ++kw) {
             const int64_t reach = kw * g_.dilation[2];
             const int64_t phase = std::find(phases_.begin(), phases_.end(), reach % g_.stride[2]) - phases_.begin();
-            taps_.push_back(c * plane_ + (kd * g_.dilation[0] * size_[1] + kh * g_.dilation[1]) * pitch_ + phase * phase_width_ +
-                            reach / g_.stride[2]);
+            taps_.push_back(c * plane_ + (kd * g_.dilation[0] * size_[1] + kh * g_.dilation[1]) * pitch_ +
+                            phase * phase_width_ + reach / g_.stride[2]);
           }
     const int64_t most = simd::conv_stem_table().max_pixels;
     tiles_ = (g_.out[2] + most - 1) / most;
@@ -105,10 +105,12 @@ class PreparedStem : public PreparedConv {
           // The input column of element j is j * stride + shift.
           const int64_t step = g_.stride[2], shift = phase - g_.pad[2];
           const int64_t first = std::clamp<int64_t>(shift >= 0 ? 0 : (-shift + step - 1) / step, 0, phase_width_);
-          const int64_t last = std::clamp<int64_t>(width > shift ? (width - shift + step - 1) / step : 0, first, phase_width_);
+          const int64_t last =
+              std::clamp<int64_t>(width > shift ? (width - shift + step - 1) / step : 0, first, phase_width_);
           std::memset(to, 0, first * 4);
           if (step == 1) std::memcpy(to + first, from + first + shift, (last - first) * 4);
-          else for (int64_t j = first; j < last; ++j) to[j] = from[j * step + shift];
+          else
+            for (int64_t j = first; j < last; ++j) to[j] = from[j * step + shift];
           std::memset(to + last, 0, (phase_width_ - last) * 4);
           to += phase_width_;
         }
@@ -116,8 +118,8 @@ class PreparedStem : public PreparedConv {
     });
   }
 
-  void compute_panel(const BlockedOperands& operands, const float* copy, float* output, const ConvPanel& panel, int64_t u0,
-                     int64_t u1) const {
+  void compute_panel(const BlockedOperands& operands, const float* copy, float* output, const ConvPanel& panel,
+                     int64_t u0, int64_t u1) const {
     const auto& table = simd::conv_stem_table();
     const int64_t size = g_.out[2] / tiles_, larger = g_.out[2] % tiles_;
     const auto smaller_tile = table.tile(panel.blocks, static_cast<int>(size));
@@ -137,7 +139,8 @@ class PreparedStem : public PreparedConv {
       tile.last = c == chunks - 1;
       for (int64_t u = u0; u < u1; ++u) {
         const int64_t t = u % tiles_, row = u / tiles_, column = t * size + std::min(t, larger);
-        tile.input = copy + (row / g_.out[1] * g_.stride[0] * size_[1] + row % g_.out[1] * g_.stride[1]) * pitch_ + column;
+        tile.input =
+            copy + (row / g_.out[1] * g_.stride[0] * size_[1] + row % g_.out[1] * g_.stride[1]) * pitch_ + column;
         tile.output = output + panel.out_block * tile.output_block_stride + (row * g_.out[2] + column) * 16;
         (t < larger ? larger_tile : smaller_tile)(tile);
       }
@@ -156,7 +159,8 @@ std::unique_ptr<PreparedConv> PackedStem::prepare(const ConvGeometry& geometry, 
   return std::make_unique<PreparedStem>(*this, geometry, threads);
 }
 
-/// y = activation(Conv(x, w) + b). x [N, C, spatial...], w [OC, C, kernel...], b [OC] -> blocked [N, ceil(OC / 16), spatial..., 16].
+/// y = activation(Conv(x, w) + b). x [N, C, spatial...], w [OC, C, kernel...], b [OC] -> blocked [N, ceil(OC / 16),
+/// spatial..., 16].
 class StemConv : public PackedConvKernel {
  public:
   explicit StemConv(const NodeSpec& node) : PackedConvKernel(node, ConvInput::plain) { pack_early(node); }

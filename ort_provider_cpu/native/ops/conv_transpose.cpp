@@ -18,7 +18,8 @@ struct Phase {
   std::vector<int64_t> kernel, shifts;
 };
 
-/// The phases of an axis that a kernel element reaches. Which kernel elements share one depends on stride and dilation only.
+/// The phases of an axis that a kernel element reaches. Which kernel elements share one depends on stride and dilation
+/// only.
 std::vector<Phase> phases_of(const TransposedAxis& axis) {
   std::vector<Phase> phases;
   for (int64_t k = 0; k < axis.kernel; ++k) {
@@ -101,7 +102,8 @@ class ConvTranspose : public Kernel {
     if (y.size() == 0) return;
     const int64_t elements = plan_phases(state);
     const int64_t weights = packed_.empty() ? w.size() : 0;
-    ctx.scratch(checked_size_bytes(DTypeOf<Compute>::value, Shape{checked_add(elements, checked_add(weights, state.out_channels))}));
+    ctx.scratch(checked_size_bytes(DTypeOf<Compute>::value,
+                                   Shape{checked_add(elements, checked_add(weights, state.out_channels))}));
     ctx.cost_ns(products(state) / 10);
     ctx.state(std::move(state));
   }
@@ -120,8 +122,9 @@ class ConvTranspose : public Kernel {
       Compute* packed = bias + state.out_channels;
       const Tensor& w = ctx.input(1);
       const int64_t tiles = PlaneTiles(state.out_rows).n * attributes_.group;
-      ctx.parallel_for(tiles, std::max<int64_t>(1, 16384 * tiles / std::max<int64_t>(1, w.size())),
-                       [&](int64_t begin, int64_t end) { pack_weights(w.as<T>(), w.shape, state.axes, packed, begin, end); });
+      ctx.parallel_for(
+          tiles, std::max<int64_t>(1, 16384 * tiles / std::max<int64_t>(1, w.size())),
+          [&](int64_t begin, int64_t end) { pack_weights(w.as<T>(), w.shape, state.axes, packed, begin, end); });
       weights = packed;
     }
     if (ctx.has_input(2)) std::copy_n(ctx.input(2).as<T>(), state.out_channels, bias);
@@ -164,11 +167,12 @@ class ConvTranspose : public Kernel {
       return (values.empty() || static_cast<int>(values.size()) == weights.rank() - 2) &&
              std::all_of(values.begin(), values.end(), [](int64_t value) { return value >= 1 && value <= kMost; });
     };
-    return weights.rank() >= 3 && weights.rank() <= 5 && weights.size() > 0 && weights.size() <= kMost && attributes_.group >= 1 &&
-           weights[0] % attributes_.group == 0 && sane(attributes_.strides) && sane(attributes_.dilations);
+    return weights.rank() >= 3 && weights.rank() <= 5 && weights.size() > 0 && weights.size() <= kMost &&
+           attributes_.group >= 1 && weights[0] % attributes_.group == 0 && sane(attributes_.strides) &&
+           sane(attributes_.dilations);
   }
 
-  static int64_t volume(const State& state, int64_t TransposedAxis::*size) {
+  static int64_t volume(const State& state, int64_t TransposedAxis::* size) {
     return state.axes[0].*size * (state.axes[1].*size) * (state.axes[2].*size);
   }
   double products(const State& state) const {
@@ -209,7 +213,8 @@ class ConvTranspose : public Kernel {
         const bool pads_count = attributes_.auto_pad == "NOTSET";
         axis.pad = pads_count ? pads[i] : 0;
         const int64_t cut = checked_add(axis.pad, pads_count ? pads[rank + i] : 0);
-        require(natural >= cut || axis.in == 0, "pads of ", cut, " exceed the ", natural, " elements of dimension ", i + 2);
+        require(natural >= cut || axis.in == 0, "pads of ", cut, " exceed the ", natural, " elements of dimension ",
+                i + 2);
         axis.out = std::max<int64_t>(0, natural - cut);
       }
       checked_add(checked_multiply(checked_add(axis.out, axis.pad), 2), checked_multiply(extent, 2));
@@ -242,7 +247,8 @@ class ConvTranspose : public Kernel {
         PartRow row{{a.first, b.first}, {a.count, b.count}, {}};
         for (const Phase& c : phases[2]) {
           Part part{{c.first, c.count, {}, {}}, {}, weights};
-          weights += static_cast<int64_t>(a.kernel.size() * b.kernel.size() * c.kernel.size()) * depth * state.out_channels;
+          weights +=
+              static_cast<int64_t>(a.kernel.size() * b.kernel.size() * c.kernel.size()) * depth * state.out_channels;
           if (a.count == 0 || b.count == 0 || c.count == 0) continue;
           for (int64_t i = 0; i < depth; ++i)
             for (const int64_t z : a.shifts)
@@ -252,14 +258,17 @@ class ConvTranspose : public Kernel {
           row.parts.push_back(std::move(part));
         }
         if (row.parts.empty()) continue;
-        std::sort(row.parts.begin(), row.parts.end(), [](const Part& p, const Part& q) { return p.phase.first < q.phase.first; });
+        std::sort(row.parts.begin(), row.parts.end(),
+                  [](const Part& p, const Part& q) { return p.phase.first < q.phase.first; });
         state.rows.push_back(std::move(row));
       }
     return checked_add(checked_multiply(channel, state.channels), kPlaneSlack);
   }
 
-  /// Packs the weights of the tiles [begin, end) of all groups to [groups, tiles, rows, out rows of the tile] for each part.
-  void pack_weights(const T* weights, const Shape& shape, const Axes& axes, Compute* packed, int64_t begin, int64_t end) const {
+  /// Packs the weights of the tiles [begin, end) of all groups to [groups, tiles, rows, out rows of the tile] for each
+  /// part.
+  void pack_weights(const T* weights, const Shape& shape, const Axes& axes, Compute* packed, int64_t begin,
+                    int64_t end) const {
     const int64_t taps = shape.size_from(2), depth = shape[0] / attributes_.group, out_rows = shape[1];
     const PlaneTiles tiles(out_rows);
     for (const auto& kernel : kernel_parts(axes)) {
@@ -276,8 +285,8 @@ class ConvTranspose : public Kernel {
     }
   }
 
-  void compute_phases(const RunContext& ctx, int threads, const State& state, const Compute* copy, const Compute* weights,
-                      const Compute* bias, T* y) const {
+  void compute_phases(const RunContext& ctx, int threads, const State& state, const Compute* copy,
+                      const Compute* weights, const Compute* bias, T* y) const {
     const Dims3 strides{state.axes[1].out * state.axes[2].out, state.axes[2].out, 1};
     std::vector<PlanePart<Compute>> parts;
     for (const PartRow& row : state.rows) {
@@ -306,7 +315,8 @@ class ConvTranspose : public Kernel {
 };
 
 std::unique_ptr<Kernel> make_conv_transpose(const NodeSpec& node) {
-  return dispatch_float(node.dtype(0), [&]<class T>() -> std::unique_ptr<Kernel> { return std::make_unique<ConvTranspose<T>>(node); });
+  return dispatch_float(node.dtype(0),
+                        [&]<class T>() -> std::unique_ptr<Kernel> { return std::make_unique<ConvTranspose<T>>(node); });
 }
 
 const Registration registration{

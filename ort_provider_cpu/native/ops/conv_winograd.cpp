@@ -11,8 +11,8 @@ using simd::ConvTap;
 using simd::ConvTile;
 using simd::WinogradTiles;
 
-// Coefficients of the tiles that a thread handles at a time: few while the weights stay in the second-level cache, many where
-// each batch reads them anew.
+// Coefficients of the tiles that a thread handles at a time: few while the weights stay in the second-level cache, many
+// where each batch reads them anew.
 constexpr int64_t kCachedWeightBytes = 640 * 1024, kCachedBatchBytes = 400 * 1024, kBatchBytes = 3 << 20;
 constexpr int64_t kMostSharedBytes = 16 << 20;  // coefficients of all tiles, where threads share the products
 constexpr ConvTap kOneTap{0, 0};
@@ -40,7 +40,8 @@ class PackedWinograd : public PackedConv {
           for (int64_t i = 0; i < channels; ++i)
             for (int64_t t = 0; t < 9; ++t) rows.data()[(t * 16 + i) * width + o] = from[i * 9 + t];
         }
-        simd::winograd_table().filter(m, rows.data(), 16 * width, weights_.data() + panel.weights + block * 16 * width, plane_);
+        simd::winograd_table().filter(m, rows.data(), 16 * width, weights_.data() + panel.weights + block * 16 * width,
+                                      plane_);
       }
     }
   }
@@ -69,7 +70,8 @@ class PreparedWinograd : public PreparedConv {
     image_tiles_ = tiles_wide_ * ((g_.out[1] + m - 1) / m);
     tiles_ = checked_multiply(g_.batch, image_tiles_);
     const int64_t tile_bytes = packed.planes() * (g_.in_blocks() + g_.out_blocks()) * 16 * 4;
-    shares_products_ = threads_ > 1 && packed.weight_bytes() > tile_bytes * tiles_ && tile_bytes * tiles_ <= kMostSharedBytes;
+    shares_products_ =
+        threads_ > 1 && packed.weight_bytes() > tile_bytes * tiles_ && tile_bytes * tiles_ <= kMostSharedBytes;
     if (shares_products_) {
       batch_ = tiles_;
     } else {
@@ -116,45 +118,49 @@ class PreparedWinograd : public PreparedConv {
         }
       });
     };
-    each_block(g_.in_blocks(), [&](int64_t block, int64_t t, int64_t n) { transform_input(operands, block, 0, t, n, tiles_, in); });
+    each_block(g_.in_blocks(),
+               [&](int64_t block, int64_t t, int64_t n) { transform_input(operands, block, 0, t, n, tiles_, in); });
     ctx.parallel(threads_, [&](int chunk, int chunks) {
       const auto [first, last] = share_of(planes * panels, chunk, chunks);
       multiply(first, last, tiles_, in, out);
     });
-    each_block(g_.out_blocks(), [&](int64_t block, int64_t t, int64_t n) { transform_output(operands, block, 0, t, n, tiles_, out); });
+    each_block(g_.out_blocks(),
+               [&](int64_t block, int64_t t, int64_t n) { transform_output(operands, block, 0, t, n, tiles_, out); });
   }
 
  private:
   int64_t copies() const { return shares_products_ ? 1 : threads_; }
 
-  /// Calls `f(image, tiles)` for the tiles [base + offset, base + offset + n) of `block`, image by image. A batch begins at tile
-  /// `base` and has `size` tiles in its planes.
+  /// Calls `f(image, tiles)` for the tiles [base + offset, base + offset + n) of `block`, image by image. A batch
+  /// begins at tile `base` and has `size` tiles in its planes.
   template <class F>
-  void each_image(int64_t block, int64_t base, int64_t offset, int64_t n, int64_t size, float* planes, int64_t plane_stride,
-                  F&& f) const {
+  void each_image(int64_t block, int64_t base, int64_t offset, int64_t n, int64_t size, float* planes,
+                  int64_t plane_stride, F&& f) const {
     while (n > 0) {
       const int64_t image = (base + offset) / image_tiles_, first = (base + offset) % image_tiles_;
       const int64_t here = std::min(n, image_tiles_ - first);
-      f(image, WinogradTiles{packed_.m(), tiles_wide_, first, here, planes + (block * size + offset) * 16, plane_stride});
+      f(image,
+        WinogradTiles{packed_.m(), tiles_wide_, first, here, planes + (block * size + offset) * 16, plane_stride});
       offset += here;
       n -= here;
     }
   }
 
-  void transform_input(const BlockedOperands& operands, int64_t block, int64_t base, int64_t offset, int64_t n, int64_t size,
-                       float* in) const {
+  void transform_input(const BlockedOperands& operands, int64_t block, int64_t base, int64_t offset, int64_t n,
+                       int64_t size, float* in) const {
     each_image(block, base, offset, n, size, in, in_plane_, [&](int64_t image, const WinogradTiles& tiles) {
       const float* plane = operands.input + (image * g_.in_blocks() + block) * g_.in_pixels() * 16;
       simd::winograd_table().input(tiles, plane, g_.in[1], g_.in[2], g_.pad[1], g_.pad[2]);
     });
   }
 
-  void transform_output(const BlockedOperands& operands, int64_t block, int64_t base, int64_t offset, int64_t n, int64_t size,
-                        float* out) const {
+  void transform_output(const BlockedOperands& operands, int64_t block, int64_t base, int64_t offset, int64_t n,
+                        int64_t size, float* out) const {
     each_image(block, base, offset, n, size, out, out_plane_, [&](int64_t image, const WinogradTiles& tiles) {
       const int64_t at = (image * g_.out_blocks() + block) * g_.out_pixels() * 16;
       simd::winograd_table().output(tiles, operands.output + at, g_.out[1], g_.out[2], operands.bias + block * 16,
-                                    operands.residual != nullptr ? operands.residual + at : nullptr, operands.activation);
+                                    operands.residual != nullptr ? operands.residual + at : nullptr,
+                                    operands.activation);
     });
   }
 
@@ -175,7 +181,8 @@ class PreparedWinograd : public PreparedConv {
       const int64_t most = table.max_pixels(panel.blocks);
       const int64_t tiles = (n + most - 1) / most, pixels = n / tiles, larger = n % tiles;
       const auto smaller_tile = table.tile(panel.blocks, static_cast<int>(pixels), 1, false, false);
-      const auto larger_tile = larger != 0 ? table.tile(panel.blocks, static_cast<int>(pixels + 1), 1, false, false) : nullptr;
+      const auto larger_tile =
+          larger != 0 ? table.tile(panel.blocks, static_cast<int>(pixels + 1), 1, false, false) : nullptr;
       tile.weights = packed_.plane(plane) + panel.weights;
       tile.weight_block_stride = panel.blocks * 256;
       const int64_t panel_floats = tile.weight_block_stride * blocks;

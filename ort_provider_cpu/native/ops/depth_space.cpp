@@ -25,7 +25,8 @@ class Blocks : public Kernel {
   const bool is_crd_;
 };
 
-/// Y [N, C / b^2, H * b, W * b] = X [N, C, H, W] with blocks of channels as b x b pixels; mode DCR counts the blocks first.
+/// Y [N, C / b^2, H * b, W * b] = X [N, C, H, W] with blocks of channels as b x b pixels; mode DCR counts the blocks
+/// first.
 class DepthToSpace : public Blocks {
  public:
   using Blocks::Blocks;
@@ -33,7 +34,8 @@ class DepthToSpace : public Blocks {
   void plan(PlanContext& ctx) const override {
     const Shape& x = ctx.shape(0);
     require(x.rank() == 4, "the input must have the shape [N, C, H, W], got ", x);
-    require(x[1] % (block_ * block_) == 0, "the ", x[1], " channels are no multiple of blocks of ", block_, " x ", block_);
+    require(x[1] % (block_ * block_) == 0, "the ", x[1], " channels are no multiple of blocks of ", block_, " x ",
+            block_);
     const int64_t kept = x[1] / (block_ * block_);
     const Shape out{x[0], kept, checked_product(x[2]), checked_product(x[3])};
     if (is_crd_)
@@ -50,7 +52,8 @@ class DepthToSpace : public Blocks {
   }
 };
 
-/// Y [N, C * b^2, H / b, W / b] = X [N, C, H, W] with b x b pixels as blocks of channels; mode DCR counts the blocks first.
+/// Y [N, C * b^2, H / b, W / b] = X [N, C, H, W] with b x b pixels as blocks of channels; mode DCR counts the blocks
+/// first.
 class SpaceToDepth : public Blocks {
  public:
   using Blocks::Blocks;
@@ -58,8 +61,8 @@ class SpaceToDepth : public Blocks {
   void plan(PlanContext& ctx) const override {
     const Shape& x = ctx.shape(0);
     require(x.rank() == 4, "the input must have the shape [N, C, H, W], got ", x);
-    require(x[2] % block_ == 0 && x[3] % block_ == 0, "images of ", x[2], " x ", x[3], " are no multiple of blocks of ", block_,
-            " x ", block_);
+    require(x[2] % block_ == 0 && x[3] % block_ == 0, "images of ", x[2], " x ", x[3], " are no multiple of blocks of ",
+            block_, " x ", block_);
     int64_t channels = 0;
     require(!__builtin_mul_overflow(x[1], block_ * block_, &channels), "the output would be too large");
     const int64_t rows = x[2] / block_, columns = x[3] / block_;

@@ -43,7 +43,8 @@ class Dft : public Kernel {
 
   void plan(PlanContext& ctx) const override {
     const Shape& x = ctx.shape(0);
-    require(x.rank() >= 2 && (x.back() == 1 || x.back() == 2), "an input [..., 1] or [..., 2] is needed, got shape ", x);
+    require(x.rank() >= 2 && (x.back() == 1 || x.back() == 2), "an input [..., 1] or [..., 2] is needed, got shape ",
+            x);
     const int axis = normalize_axis(ctx.has_input(2) ? scalar(ctx, 2, "axis") : -2, x.rank());
     require(axis != x.rank() - 1, "axis ", axis, " is the one of real and imaginary parts");
     const bool to_real = inverse_ && onesided_;
@@ -110,7 +111,8 @@ class Dft : public Kernel {
   const bool inverse_, onesided_;
 };
 
-/// The transforms of windowed frames. signal [B, L, 1 or 2] -> [B, frames, bins, 2], a frame every `frame_step` samples.
+/// The transforms of windowed frames. signal [B, L, 1 or 2] -> [B, frames, bins, 2], a frame every `frame_step`
+/// samples.
 class Stft : public Kernel {
  public:
   explicit Stft(const NodeSpec& node) : onesided_(node.attributes.integer("onesided", 1) != 0) {}
@@ -130,9 +132,11 @@ class Stft : public Kernel {
       require(!ctx.has_input(2) || given == length, "frame_length is ", given, ", the window has ", length);
       length = given;
     }
-    require(length >= 1 && length <= std::min(x[1], kMostLength), "frames of ", length, " do not fit a signal of ", x[1]);
+    require(length >= 1 && length <= std::min(x[1], kMostLength), "frames of ", length, " do not fit a signal of ",
+            x[1]);
     ctx.output(0, ctx.dtype(0), {x[0], (x[1] - length) / step + 1, onesided_ ? length / 2 + 1 : length, 2});
-    ctx.cost_ns(static_cast<double>(x[0]) * static_cast<double>((x[1] - length) / step + 1) * static_cast<double>(length) * 30);
+    ctx.cost_ns(static_cast<double>(x[0]) * static_cast<double>((x[1] - length) / step + 1) *
+                static_cast<double>(length) * 30);
     ctx.state(State{step, std::make_shared<const DftTransform>(length)});
   }
 

@@ -54,7 +54,8 @@ void DftTransform::run(const Complex* in, Complex* out, Complex* scratch) const 
   split(in, 1, out, length_, 0, scratch);
 }
 
-void DftTransform::split(const Complex* in, int64_t stride, Complex* out, int64_t n, size_t level, Complex* scratch) const {
+void DftTransform::split(const Complex* in, int64_t stride, Complex* out, int64_t n, size_t level,
+                         Complex* scratch) const {
   if (n == 1) {
     *out = *in;
     return;

@@ -20,7 +20,9 @@ class DftTransform {
 
   int64_t length() const { return length_; }
   /// Elements of scratch memory that `run` needs.
-  int64_t scratch_size() const { return convolution_ == nullptr ? most_factor_ : 2 * convolution_->length_ + most_factor_; }
+  int64_t scratch_size() const {
+    return convolution_ == nullptr ? most_factor_ : 2 * convolution_->length_ + most_factor_;
+  }
   /// Transforms `length` elements; `in` and `out` must not overlap.
   void run(const Complex* in, Complex* out, Complex* scratch) const;
 

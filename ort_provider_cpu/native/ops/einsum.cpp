@@ -134,7 +134,8 @@ class Einsum : public Kernel {
     T* const scratch = ctx.scratch<T>();
     if (place.input == EinsumPlace::kScratch) return scratch + place.offset;
     const bool is_output = place.input == EinsumPlace::kOutput;
-    if (!state.widened.empty()) return scratch + (is_output ? state.widened.back() : state.widened[static_cast<size_t>(place.input)]);
+    if (!state.widened.empty())
+      return scratch + (is_output ? state.widened.back() : state.widened[static_cast<size_t>(place.input)]);
     return is_output ? ctx.output(0).as<T>() : ctx.input(place.input).as<T>();
   }
 
@@ -144,7 +145,8 @@ class Einsum : public Kernel {
     for (int i = 0; i < ctx.n_inputs() && !state.widened.empty(); ++i)
       to_floats(ctx.input(i), ctx.scratch<float>() + state.widened[static_cast<size_t>(i)]);
     for (const EinsumStep& step : state.steps.steps)
-      run_step<T>(ctx, state, step, address<T>(ctx, state, step.a), address<T>(ctx, state, step.b), address<T>(ctx, state, step.to));
+      run_step<T>(ctx, state, step, address<T>(ctx, state, step.a), address<T>(ctx, state, step.b),
+                  address<T>(ctx, state, step.to));
     if (!state.widened.empty())
       from_floats(ctx.scratch<float>() + state.widened.back(), ctx.output(0).size(), ctx.output(0));
   }

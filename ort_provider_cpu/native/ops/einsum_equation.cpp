@@ -67,9 +67,11 @@ int count_hidden(const std::vector<std::string>& terms, const std::vector<Shape>
   for (size_t i = 0; i < terms.size(); ++i) {
     const bool has_ellipsis = terms[i].find(kEllipsis) != std::string::npos;
     const int named = static_cast<int>(terms[i].size()) - has_ellipsis, rest = shapes[i].rank() - named;
-    require(has_ellipsis ? rest >= 0 : rest == 0, "term ", i, " of the equation '", text, "' does not fit the shape ", shapes[i]);
+    require(has_ellipsis ? rest >= 0 : rest == 0, "term ", i, " of the equation '", text, "' does not fit the shape ",
+            shapes[i]);
     if (!has_ellipsis) continue;
-    require(!hidden || *hidden == rest, "the ellipses of the equation '", text, "' stand for different numbers of dimensions");
+    require(!hidden || *hidden == rest, "the ellipses of the equation '", text,
+            "' stand for different numbers of dimensions");
     hidden = rest;
   }
   return hidden.value_or(0);
@@ -82,7 +84,8 @@ EinsumEquation::EinsumEquation(const std::string& given, const std::vector<Shape
   std::erase(text, ' ');
   const size_t arrow = text.find("->");
   const std::vector<std::string> terms = split_terms(text.substr(0, std::min(arrow, text.size())), given);
-  require(terms.size() == shapes.size(), "the equation '", given, "' has ", terms.size(), " terms for ", shapes.size(), " inputs");
+  require(terms.size() == shapes.size(), "the equation '", given, "' has ", terms.size(), " terms for ", shapes.size(),
+          " inputs");
   const int hidden = count_hidden(terms, shapes, given);
 
   Labels labels;
@@ -109,12 +112,12 @@ EinsumEquation::EinsumEquation(const std::string& given, const std::vector<Shape
     for (size_t d = 0; d < inputs[i].size(); ++d) {
       int64_t& size = sizes[static_cast<size_t>(inputs[i][d])];
       const int64_t dim = shapes[i][static_cast<int>(d)];
-      require(dim == size || dim == 1 || size == 1, "the inputs of the equation '", given, "' have sizes ", size, " and ", dim,
-              " for one label");
+      require(dim == size || dim == 1 || size == 1, "the inputs of the equation '", given, "' have sizes ", size,
+              " and ", dim, " for one label");
       if (dim != 1) size = dim;
       for (size_t e = 0; e < d; ++e)
-        require(inputs[i][e] != inputs[i][d] || shapes[i][static_cast<int>(e)] == dim, "input ", i, " of the equation '", given,
-                "' has the shape ", shapes[i], ", which has no diagonal of that kind");
+        require(inputs[i][e] != inputs[i][d] || shapes[i][static_cast<int>(e)] == dim, "input ", i,
+                " of the equation '", given, "' has the shape ", shapes[i], ", which has no diagonal of that kind");
     }
   }
 }

@@ -31,8 +31,8 @@ struct Term {
 
 class Lowering {
  public:
-  Lowering(const EinsumEquation& equation, const std::vector<Shape>& shapes, size_t element_bytes, bool is_float32, int threads,
-           EinsumSteps& out)
+  Lowering(const EinsumEquation& equation, const std::vector<Shape>& shapes, size_t element_bytes, bool is_float32,
+           int threads, EinsumSteps& out)
       : equation_(equation), element_bytes_(element_bytes), is_float32_(is_float32), threads_(threads), out_(out) {
     for (int label : equation.output)
       if (size_of(label) > 1) output_.push_back(label);
@@ -128,7 +128,11 @@ class Lowering {
     const bool in_place = column_stride == 1 && (stay.empty() || row_stride == columns);
     const Term from = in_place ? term : copied(term, joined(stay, go));
     const Term sums = new_term(stay);
-    out_.steps.push_back({.kind = EinsumStep::Kind::sum, .a = from.place, .b = {}, .to = sums.place, .rows = size_of(stay),
+    out_.steps.push_back({.kind = EinsumStep::Kind::sum,
+                          .a = from.place,
+                          .b = {},
+                          .to = sums.place,
+                          .rows = size_of(stay),
                           .columns = columns});
     return sums;
   }
@@ -204,7 +208,8 @@ class Lowering {
                  int64_t columns) const {
     if (!batch || !row || !column) return false;
     if (!is_float32_) return true;
-    return (*column == 1 || columns == 1) ? (*row == columns || rows == 1) : *column == rows && (*row == 1 || rows == 1);
+    return (*column == 1 || columns == 1) ? (*row == columns || rows == 1)
+                                          : *column == rows && (*row == 1 || rows == 1);
   }
 
   Term matmul(Term a, Term b, const Group& batch, const Group& rows, Group summed, const Group& columns) {
@@ -253,8 +258,8 @@ class Lowering {
 
 }  // namespace
 
-EinsumSteps::EinsumSteps(const EinsumEquation& equation, const std::vector<Shape>& shapes, size_t element_bytes, bool is_float32,
-                         int threads) {
+EinsumSteps::EinsumSteps(const EinsumEquation& equation, const std::vector<Shape>& shapes, size_t element_bytes,
+                         bool is_float32, int threads) {
   is_zero = std::find(equation.sizes.begin(), equation.sizes.end(), 0) != equation.sizes.end();
   if (!is_zero) Lowering(equation, shapes, element_bytes, is_float32, threads, *this).lower();
 }

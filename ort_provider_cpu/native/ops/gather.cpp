@@ -57,7 +57,8 @@ class Gather : public Kernel {
         const char* base = from + row * size * static_cast<int64_t>(bytes);
         for (int64_t k = i - row * count; i < last; ++i, ++k) {
           if (bytes >= 256 && i + 1 < last) prefetch_row(base, indices[k + 1], size, bytes);
-          copy(base + checked_index(indices[k], size) * static_cast<int64_t>(bytes), to + i * static_cast<int64_t>(bytes));
+          copy(base + checked_index(indices[k], size) * static_cast<int64_t>(bytes),
+               to + i * static_cast<int64_t>(bytes));
         }
       }
     };

@@ -29,18 +29,19 @@ class IndexReader {
   bool is_narrow_;
 };
 
-/// How GatherElements and ScatterElements walk: the rows (along the last axis) of `indices`, and for each where it lies in
-/// `data`. Element i of a row belongs to `offset(row) + i * step + index * stride`. Raises InvalidArgument for indices of
-/// another rank than data, or larger outside `axis`.
+/// How GatherElements and ScatterElements walk: the rows (along the last axis) of `indices`, and for each where it lies
+/// in `data`. Element i of a row belongs to `offset(row) + i * step + index * stride`. Raises InvalidArgument for
+/// indices of another rank than data, or larger outside `axis`.
 struct ElementRows {
   ElementRows(const Shape& data, const Shape& indices, int64_t given_axis) : shape(indices) {
     const int rank = data.rank();
     require(rank > 0, "the data must have at least one dimension");
-    require(indices.rank() == rank, "indices have the shape ", indices, ", another rank than the data of the shape ", data);
+    require(indices.rank() == rank, "indices have the shape ", indices, ", another rank than the data of the shape ",
+            data);
     axis = normalize_axis(given_axis, rank);
     for (int i = 0; i < rank; ++i)
-      require(i == axis || indices[i] <= data[i], "indices of the shape ", indices, " are larger than the data of the shape ",
-              data);
+      require(i == axis || indices[i] <= data[i], "indices of the shape ", indices,
+              " are larger than the data of the shape ", data);
     count = indices.size_to(rank - 1);
     length = indices.back();
     size = data[axis];

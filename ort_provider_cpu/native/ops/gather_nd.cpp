@@ -23,8 +23,8 @@ class GatherND : public Kernel {
       require(data[i] == indices[i], "data of the shape ", data, " and indices of the shape ", indices,
               " differ in their batch dimensions");
     const int64_t depth = indices.back();
-    require(depth <= data.rank() - batch_dims, "indices of the shape ", indices, " name more axes than data of the shape ", data,
-            " has");
+    require(depth <= data.rank() - batch_dims, "indices of the shape ", indices,
+            " name more axes than data of the shape ", data, " has");
     Shape out;
     for (int i = 0; i < indices.rank() - 1; ++i) out.push_back(indices[i]);
     for (int i = batch_dims + static_cast<int>(depth); i < data.rank(); ++i) out.push_back(data[i]);
@@ -42,12 +42,14 @@ class GatherND : public Kernel {
     const char* data = ctx.input(0).as<const char>();
     char* y = ctx.output(0).as<char>();
     const auto& table = simd::movement_table();
-    ctx.parallel_for(walk.tuples, std::max<int64_t>(1, kCopyGrainBytes / (bytes + 16)), [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) {
-        const int64_t at = i / walk.tuples_per_batch * walk.batch_size + walk.slice.offset(indices + i * walk.slice.depth);
-        table.copy_rows(data + at * element, 0, y + i * bytes, 0, 1, static_cast<size_t>(bytes));
-      }
-    });
+    ctx.parallel_for(
+        walk.tuples, std::max<int64_t>(1, kCopyGrainBytes / (bytes + 16)), [&](int64_t begin, int64_t end) {
+          for (int64_t i = begin; i < end; ++i) {
+            const int64_t at =
+                i / walk.tuples_per_batch * walk.batch_size + walk.slice.offset(indices + i * walk.slice.depth);
+            table.copy_rows(data + at * element, 0, y + i * bytes, 0, 1, static_cast<size_t>(bytes));
+          }
+        });
   }
 
  private:

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "engine/registry.h"
+#include "ops/image_element.h"
 #include "simd/resize.h"
 
 namespace ort_cpu {
@@ -83,7 +84,10 @@ struct Sampler {
 template <class A>
 struct SampleTable {
   SampleTable(int64_t samples, int64_t taps)
-      : taps(taps), index(static_cast<size_t>(samples * taps)), weights(index.size()), empty(static_cast<size_t>(samples)) {}
+      : taps(taps),
+        index(static_cast<size_t>(samples * taps)),
+        weights(index.size()),
+        empty(static_cast<size_t>(samples)) {}
 
   /// Sets sample `s` to all combinations of the taps of `rank` axes.
   void set(int64_t s, const AxisTaps* axes, const Shape& x, int rank) {
@@ -123,20 +127,6 @@ struct SampleTable {
   std::vector<uint8_t> empty;
 };
 
-template <class T>
-T to_element(double value) {
-  if constexpr (std::is_integral_v<T>) {
-    if (std::isnan(value)) return 0;
-    if (value <= static_cast<double>(std::numeric_limits<T>::min())) return std::numeric_limits<T>::min();
-    if (value >= static_cast<double>(std::numeric_limits<T>::max())) return std::numeric_limits<T>::max();
-    return static_cast<T>(value);
-  } else if constexpr (std::is_same_v<T, double>) {
-    return value;
-  } else {
-    return T(static_cast<float>(value));
-  }
-}
-
 template <class T, class A>
 void sample_channel(const SampleTable<A>& table, const T* x, T* y, int64_t n) {
   if constexpr (std::is_same_v<T, float>) {
@@ -146,7 +136,7 @@ void sample_channel(const SampleTable<A>& table, const T* x, T* y, int64_t n) {
       A total = 0;
       for (int64_t t = s * table.taps; t < (s + 1) * table.taps; ++t)
         total += static_cast<A>(x[table.index[t]]) * table.weights[t];
-      y[s] = to_element<T>(total);
+      y[s] = saturate<T>(total);
     }
   }
   for (int64_t s = 0; s < n; ++s)

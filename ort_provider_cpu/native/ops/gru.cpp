@@ -4,7 +4,8 @@
 namespace ort_cpu {
 namespace {
 
-/// z, r = f(X W' + H R' + B), h = g(X W' + (r H) R' + B), H = (1 - z) h + z H; r multiplies H R' + B if linear_before_reset.
+/// z, r = f(X W' + H R' + B), h = g(X W' + (r H) R' + B), H = (1 - z) h + z H; r multiplies H R' + B if
+/// linear_before_reset.
 class GruGates {
  public:
   static constexpr bool kHasCellState = false;
@@ -14,8 +15,8 @@ class GruGates {
         clip_(gate_clip(node.attributes)),
         linear_before_reset_(node.attributes.integer("linear_before_reset", 0) != 0) {
     for (int d = 0; d < directions; ++d)
-      standard_[d] = functions_[2 * d].kind == GateFunctionKind::sigmoid &&
-                     functions_[2 * d + 1].kind == GateFunctionKind::tanh;
+      standard_[d] =
+          functions_[2 * d].kind == GateFunctionKind::sigmoid && functions_[2 * d + 1].kind == GateFunctionKind::tanh;
   }
 
   RecurrentLayout layout() const {
@@ -44,8 +45,8 @@ class GruGates {
     for (int u = 0; u < kUnitGroup; ++u) {
       const A z = function(0, s, s.recurrent[u] + s.projected[u]);
       const A r = function(0, s, s.recurrent[kUnitGroup + u] + s.projected[kUnitGroup + u]);
-      const A h = function(1, s, s.projected[2 * kUnitGroup + u] +
-                                     r * (s.recurrent[2 * kUnitGroup + u] + s.recurrent_bias[u]));
+      const A h =
+          function(1, s, s.projected[2 * kUnitGroup + u] + r * (s.recurrent[2 * kUnitGroup + u] + s.recurrent_bias[u]));
       s.h[u] = (1 - z) * h + z * s.h_before[u];
     }
   }

@@ -9,7 +9,8 @@ namespace {
 
 enum class Reduction { none, sum, mean };
 
-/// What both losses share: X [N, C, ...], target [N, ...], optional weight [C] -> loss [N, ...], or [] if it is reduced.
+/// What both losses share: X [N, C, ...], target [N, ...], optional weight [C] -> loss [N, ...], or [] if it is
+/// reduced.
 class ClassLoss : public Kernel {
  protected:
   explicit ClassLoss(const NodeSpec& node) {
@@ -26,7 +27,8 @@ class ClassLoss : public Kernel {
     Shape expected = x;
     expected.erase(1);
     require(target == expected, "targets have shape ", target, ", expected ", expected);
-    if (ctx.has_input(2)) require(ctx.shape(2) == Shape{x[1]}, "weights have shape ", ctx.shape(2), ", expected [", x[1], "]");
+    if (ctx.has_input(2))
+      require(ctx.shape(2) == Shape{x[1]}, "weights have shape ", ctx.shape(2), ", expected [", x[1], "]");
     ctx.output(0, ctx.dtype(0), reduction_ == Reduction::none ? target : Shape{});
   }
 
@@ -128,8 +130,12 @@ class SoftmaxCrossEntropyLoss : public ClassLoss {
 };
 
 const Registration registration{
-    {.op = "NegativeLogLikelihoodLoss", .inputs = {kFloats, kIndices, kFloats}, .make = make_kernel<NegativeLogLikelihoodLoss>},
-    {.op = "SoftmaxCrossEntropyLoss", .inputs = {kFloats, kIndices, kFloats}, .make = make_kernel<SoftmaxCrossEntropyLoss>},
+    {.op = "NegativeLogLikelihoodLoss",
+     .inputs = {kFloats, kIndices, kFloats},
+     .make = make_kernel<NegativeLogLikelihoodLoss>},
+    {.op = "SoftmaxCrossEntropyLoss",
+     .inputs = {kFloats, kIndices, kFloats},
+     .make = make_kernel<SoftmaxCrossEntropyLoss>},
 };
 
 }  // namespace

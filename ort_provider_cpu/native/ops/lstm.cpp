@@ -25,13 +25,20 @@ class LstmGates {
   void step(int, const CellState<A>& s) const {
     if constexpr (std::is_same_v<A, float>) {
       if (standard_[s.direction])
-        return simd::recurrent_table().lstm({s.recurrent, s.projected, {s.peepholes[0], s.peepholes[1], s.peepholes[2]},
-                                             s.c, s.h, clip_, input_forget_});
+        return simd::recurrent_table().lstm({s.recurrent,
+                                             s.projected,
+                                             {s.peepholes[0], s.peepholes[1], s.peepholes[2]},
+                                             s.c,
+                                             s.h,
+                                             clip_,
+                                             input_forget_});
     }
     const GateFunction* function = functions_.data() + 3 * s.direction;
     const A bound = static_cast<A>(clip_);
     const auto gate = [&](int g, int u) { return s.recurrent[g * kUnitGroup + u] + s.projected[g * kUnitGroup + u]; };
-    const auto peephole = [&](int g, int u, A cell) { return s.peepholes[g] == nullptr ? A{0} : s.peepholes[g][u] * cell; };
+    const auto peephole = [&](int g, int u, A cell) {
+      return s.peepholes[g] == nullptr ? A{0} : s.peepholes[g][u] * cell;
+    };
     for (int u = 0; u < kUnitGroup; ++u) {
       const A before = s.c[u];
       const A i = function[0](clip(gate(0, u) + peephole(0, u, before), bound));

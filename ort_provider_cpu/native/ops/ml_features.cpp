@@ -35,7 +35,8 @@ class ArrayFeatureExtractor : public Kernel {
   }
 };
 
-/// Y [N, sum(inputdimensions)] float = the features of all inputs [N, C] or [C], cut or filled up with 0 to their sizes.
+/// Y [N, sum(inputdimensions)] float = the features of all inputs [N, C] or [C], cut or filled up with 0 to their
+/// sizes.
 class FeatureVectorizer : public Kernel {
  public:
   explicit FeatureVectorizer(const NodeSpec& node) : sizes_(node.attributes.integers("inputdimensions")) {
@@ -51,7 +52,8 @@ class FeatureVectorizer : public Kernel {
     require(ctx.n_inputs() > 0, "an input is needed");
     const int64_t rows = FeatureShape(ctx.shape(0)).rows;
     for (int i = 1; i < ctx.n_inputs(); ++i)
-      require(FeatureShape(ctx.shape(i)).rows == rows, "inputs have ", rows, " and ", FeatureShape(ctx.shape(i)).rows, " rows");
+      require(FeatureShape(ctx.shape(i)).rows == rows, "inputs have ", rows, " and ", FeatureShape(ctx.shape(i)).rows,
+              " rows");
     ctx.output(0, DType::f32, {rows, total_});
   }
 

@@ -66,7 +66,8 @@ class LinearRegressor : public Kernel {
 
   void plan(PlanContext& ctx) const override {
     const FeatureShape x(ctx.shape(0));
-    require(x.features == model_.features(), "the model has ", model_.features(), " features, X has shape ", ctx.shape(0));
+    require(x.features == model_.features(), "the model has ", model_.features(), " features, X has shape ",
+            ctx.shape(0));
     ctx.output(0, DType::f32, {x.rows, model_.outputs()});
   }
 
@@ -101,7 +102,8 @@ class LinearClassifier : public Kernel {
     // Without intercepts the number of classes follows from the features, which the labels tell unless the input does.
     if (!intercepts_.empty()) {
       model_.emplace(coefficients_, intercepts_, static_cast<int64_t>(intercepts_.size()));
-    } else if (node.inputs[0].shape != nullptr && node.inputs[0].shape->rank() > 0 && node.inputs[0].shape->back() > 0) {
+    } else if (node.inputs[0].shape != nullptr && node.inputs[0].shape->rank() > 0 &&
+               node.inputs[0].shape->back() > 0) {
       model_.emplace(coefficients_, intercepts_, classes(node.inputs[0].shape->back()));
     }
     if (model_) check_labels(*model_);
@@ -115,7 +117,8 @@ class LinearClassifier : public Kernel {
       check_labels(*own);
     }
     const LinearModel& model = own != nullptr ? *own : *model_;
-    require(x.features == model.features(), "the model has ", model.features(), " features, X has shape ", ctx.shape(0));
+    require(x.features == model.features(), "the model has ", model.features(), " features, X has shape ",
+            ctx.shape(0));
     ctx.output(0, DType::i64, {x.rows});
     ctx.output(1, DType::f32, {x.rows, model.outputs() == 1 && labels_.size() == 2 ? 2 : model.outputs()});
     ctx.state(own);
@@ -129,10 +132,8 @@ class LinearClassifier : public Kernel {
     dispatch_features(ctx.input(0).dtype, [&]<class T>() {
       const T* x = ctx.input(0).as<T>();
       ctx.parallel_for(FeatureShape(ctx.input(0).shape).rows, model.grain(), [&](int64_t first, int64_t last) {
-        if (model.outputs() == 1)
-          classify_two(model, x, first, last, labels, y);
-        else
-          classify_many(model, x, first, last, labels, y);
+        if (model.outputs() == 1) classify_two(model, x, first, last, labels, y);
+        else classify_many(model, x, first, last, labels, y);
       });
     });
   }
@@ -149,7 +150,8 @@ class LinearClassifier : public Kernel {
 
   /// One score for two classes.
   template <class T>
-  void classify_two(const LinearModel& model, const T* x, int64_t first, int64_t last, int64_t* labels, float* y) const {
+  void classify_two(const LinearModel& model, const T* x, int64_t first, int64_t last, int64_t* labels,
+                    float* y) const {
     const bool both = labels_.size() == 2;
     const int64_t negative = both ? labels_[0] : 0, positive = both ? labels_[1] : 1;
     model.score(x, first, last, [&](int64_t row, const float* scores, int64_t, int64_t) {
@@ -170,7 +172,8 @@ class LinearClassifier : public Kernel {
   }
 
   template <class T>
-  void classify_many(const LinearModel& model, const T* x, int64_t first, int64_t last, int64_t* labels, float* y) const {
+  void classify_many(const LinearModel& model, const T* x, int64_t first, int64_t last, int64_t* labels,
+                     float* y) const {
     const int64_t outputs = model.outputs();
     std::vector<float> rows(static_cast<size_t>((last - first) * outputs));
     model.score(x, first, last, [&](int64_t row, const float* scores, int64_t at, int64_t count) {

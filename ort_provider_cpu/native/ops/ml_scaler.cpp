@@ -123,8 +123,8 @@ class Imputer : public Kernel {
         replaced_float_(node.attributes.real("replaced_value_float", 0)),
         replaced_integer_(node.attributes.integer("replaced_value_int64", 0)) {
     const bool is_float = node.dtype(0) == DType::f32 || node.dtype(0) == DType::f64;
-    require(is_float ? !floats_.empty() : !integers_.empty(), is_float ? "imputed_value_floats" : "imputed_value_int64s",
-            " is missing");
+    require(is_float ? !floats_.empty() : !integers_.empty(),
+            is_float ? "imputed_value_floats" : "imputed_value_int64s", " is missing");
   }
 
   void plan(PlanContext& ctx) const override {
@@ -132,7 +132,8 @@ class Imputer : public Kernel {
     require(x.rank() > 0, "features are needed, got a scalar");
     const bool is_float = ctx.dtype(0) == DType::f32 || ctx.dtype(0) == DType::f64;
     const size_t values = is_float ? floats_.size() : integers_.size();
-    require(values == 1 || static_cast<int64_t>(values) == x.back(), values, " imputed values do not fit X of shape ", x);
+    require(values == 1 || static_cast<int64_t>(values) == x.back(), values, " imputed values do not fit X of shape ",
+            x);
     ctx.output(0, ctx.dtype(0), x);
   }
 

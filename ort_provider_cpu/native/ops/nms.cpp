@@ -44,11 +44,13 @@ class BoxList {
 
  private:
   int overlaps(size_t i, const Box& box, float area, float overlap) const {
-    const float y_min = values_[0][i], x_min = values_[1][i], y_max = values_[2][i], x_max = values_[3][i], own = values_[4][i];
+    const float y_min = values_[0][i], x_min = values_[1][i], y_max = values_[2][i], x_max = values_[3][i],
+                own = values_[4][i];
     const float height = (y_max < box.y_max ? y_max : box.y_max) - (y_min > box.y_min ? y_min : box.y_min);
     const float width = (x_max < box.x_max ? x_max : box.x_max) - (x_min > box.x_min ? x_min : box.x_min);
     const float shared = height * width, joint = own + area - shared;
-    return (height > 0) & (width > 0) & (shared > 0) & (own > 0) & (area > 0) & (joint > 0) & (shared / joint > overlap);
+    return (height > 0) & (width > 0) & (shared > 0) & (own > 0) & (area > 0) & (joint > 0) &
+           (shared / joint > overlap);
   }
   std::array<std::vector<float>, 5> values_;
 };
@@ -84,8 +86,8 @@ class NonMaxSuppression : public Kernel {
   void plan(PlanContext& ctx) const override {
     const Shape &boxes = ctx.shape(0), &scores = ctx.shape(1);
     require(boxes.rank() == 3 && boxes[2] == 4, "boxes must have the shape [B, N, 4], got ", boxes);
-    require(scores.rank() == 3 && scores[0] == boxes[0] && scores[2] == boxes[1], "scores must have the shape [", boxes[0],
-            ", C, ", boxes[1], "], got ", scores);
+    require(scores.rank() == 3 && scores[0] == boxes[0] && scores[2] == boxes[1], "scores must have the shape [",
+            boxes[0], ", C, ", boxes[1], "], got ", scores);
     for (int i = 2; i < 5; ++i)
       if (ctx.has_input(i))
         require(ctx.shape(i).size() <= 1, "input ", i, " must be a scalar, it has the shape ", ctx.shape(i));
@@ -125,7 +127,8 @@ class NonMaxSuppression : public Kernel {
     if (given(2)) limits.most = *ctx.input(2).as<const int64_t>();
     if (given(3)) limits.overlap = *ctx.input(3).as<const float>();
     if (given(4)) limits.least = *ctx.input(4).as<const float>(), limits.has_least = true;
-    require(limits.overlap >= 0 && limits.overlap <= 1, "iou_threshold is ", limits.overlap, ", it must be from 0 to 1");
+    require(limits.overlap >= 0 && limits.overlap <= 1, "iou_threshold is ", limits.overlap,
+            ", it must be from 0 to 1");
     return limits;
   }
 

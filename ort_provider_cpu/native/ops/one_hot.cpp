@@ -15,7 +15,8 @@ int64_t class_of(T index, int64_t depth) {
     position = static_cast<int64_t>(index);
   } else {
     const double value = static_cast<double>(static_cast<compute_t<T>>(index));
-    if (!(value >= -static_cast<double>(depth) && value < static_cast<double>(depth)) || value != std::floor(value)) return -1;
+    if (!(value >= -static_cast<double>(depth) && value < static_cast<double>(depth)) || value != std::floor(value))
+      return -1;
     position = static_cast<int64_t>(value);
   }
   if (position < -depth || position >= depth) return -1;
@@ -60,7 +61,8 @@ class OneHot : public Kernel {
   static int64_t depth_of(const Tensor& depth) {
     require(depth.size() == 1, "depth has the shape ", depth.shape, ", expected one element");
     double value = 0;
-    dispatch_number(depth.dtype, [&]<class T>() { value = static_cast<double>(static_cast<compute_t<T>>(*depth.as<T>())); });
+    dispatch_number(depth.dtype,
+                    [&]<class T>() { value = static_cast<double>(static_cast<compute_t<T>>(*depth.as<T>())); });
     require(value >= 0 && value < 0x1p62, "depth is ", value);
     return static_cast<int64_t>(value);
   }

@@ -27,7 +27,8 @@ void plan_copy(PlanContext& ctx, PaddedCopy copy) {
   ctx.state(std::move(copy));
 }
 
-/// Y = X with padding [begins, ends] around its axes: a constant, or X reflected, continued or repeated; negative pads crop.
+/// Y = X with padding [begins, ends] around its axes: a constant, or X reflected, continued or repeated; negative pads
+/// crop.
 class Pad : public Kernel {
  public:
   explicit Pad(const NodeSpec& node) : mode_(parse_pad_mode(node.attributes.text("mode", "constant"))) {}

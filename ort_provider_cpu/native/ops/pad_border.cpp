@@ -15,14 +15,16 @@ PadMode parse_pad_mode(const std::string& name) {
   throw_invalid("the mode '", name, "' is unknown; it must be constant, reflect, edge or wrap");
 }
 
-PaddedCopy::PaddedCopy(PadMode mode, const Shape& shape, const std::vector<int64_t>& begins, const std::vector<int64_t>& ends)
+PaddedCopy::PaddedCopy(PadMode mode, const Shape& shape, const std::vector<int64_t>& begins,
+                       const std::vector<int64_t>& ends)
     : mode_(mode), out_(shape) {
   std::array<Axis, kMaxRank> axes{};
   int last_padded = -1;
   for (int i = 0; i < shape.rank(); ++i) {
     Axis& axis = axes[i];
     const __int128 size = shape[i], removed = std::min<__int128>(begins[i], 0) + std::min<__int128>(ends[i], 0);
-    require(size + removed >= 0, "axis ", i, " of ", shape[i], " cannot lose ", begins[i], " and ", ends[i], " elements");
+    require(size + removed >= 0, "axis ", i, " of ", shape[i], " cannot lose ", begins[i], " and ", ends[i],
+            " elements");
     axis = {std::max<int64_t>(begins[i], 0), std::max<int64_t>(ends[i], 0), begins[i] < 0 ? -begins[i] : 0,
             static_cast<int64_t>(size + removed), 0};
     const __int128 padded = static_cast<__int128>(axis.begin) + axis.kept + axis.end;
@@ -56,7 +58,8 @@ PaddedCopy::PaddedCopy(PadMode mode, const Shape& shape, const std::vector<int64
   }
   if (mode != PadMode::constant) {
     for (int64_t i = 0; i < inner_.begin; ++i) border_.push_back(source_of(inner_, i) - inner_.first);
-    for (int64_t i = inner_.begin + inner_.kept; i < inner_.out(); ++i) border_.push_back(source_of(inner_, i) - inner_.first);
+    for (int64_t i = inner_.begin + inner_.kept; i < inner_.out(); ++i)
+      border_.push_back(source_of(inner_, i) - inner_.first);
   }
 }
 
@@ -90,7 +93,8 @@ int64_t PaddedCopy::row_of(int64_t row) const {
   return at;
 }
 
-/// How many rows from this one on follow each other in the source as they do in the output; 0 if this one is no such row.
+/// How many rows from this one on follow each other in the source as they do in the output; 0 if this one is no such
+/// row.
 int64_t PaddedCopy::plain_rows_from(int64_t row) const {
   const Axis& axis = outer_[n_outer_ - 1];
   const int64_t position = row % axis.out() - axis.begin;
@@ -130,7 +134,8 @@ void PaddedCopy::write_rows(const T* x, T value, T* y, int64_t begin, int64_t en
     const T* row = x + (source + inner_.first) * unit_;
     if (kept > 0)
       simd::movement_table().copy_rows(row, source_size * static_cast<int64_t>(sizeof(T)), to + inner_.begin * unit_,
-                                       row_size * static_cast<int64_t>(sizeof(T)), count, static_cast<size_t>(kept) * sizeof(T));
+                                       row_size * static_cast<int64_t>(sizeof(T)), count,
+                                       static_cast<size_t>(kept) * sizeof(T));
     for (int64_t r = 0; r < count; ++r) write_borders(row + r * source_size, value, to + r * row_size);
     i += count;
   }

@@ -13,8 +13,8 @@ enum class PadMode { constant, reflect, edge, wrap };
 
 PadMode parse_pad_mode(const std::string& name);
 
-/// Made once per shape. Axes that are not padded are merged with their neighbours; what follows the last padded axis is a unit
-/// that is copied whole, and a row is what lies along the last padded axis.
+/// Made once per shape. Axes that are not padded are merged with their neighbours; what follows the last padded axis is
+/// a unit that is copied whole, and a row is what lies along the last padded axis.
 class PaddedCopy {
  public:
   /// `begins` and `ends` hold one number per axis of `shape`: elements added, or removed if negative.

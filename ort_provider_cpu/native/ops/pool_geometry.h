@@ -34,8 +34,8 @@ struct PoolAxis {
   /// Whether every window has taps inside and padding only adds places, few of them.
   bool has_plain_padding() const {
     constexpr int64_t kFew = 256;
-    return begin >= 0 && end >= 0 && dilation <= size && begin <= kFew && padded() <= begin + size + kFew && taps(0).count() > 0 &&
-           taps(out - 1).count() > 0;
+    return begin >= 0 && end >= 0 && dilation <= size && begin <= kFew && padded() <= begin + size + kFew &&
+           taps(0).count() > 0 && taps(out - 1).count() > 0;
   }
   /// The places that all windows fit into, and the input with the padding before it.
   int64_t padded() const { return std::max(begin + size, (out - 1) * stride + (kernel - 1) * dilation + 1); }

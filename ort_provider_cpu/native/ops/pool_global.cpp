@@ -16,7 +16,8 @@ class GlobalPool : public Kernel {
     require(x.rank() >= 2, "an input [N, C, ...] is needed, got shape ", x);
     Shape y = Shape::filled(x.rank(), 1);
     y[0] = x[0], y[1] = x[1];
-    require(!Reduce::kNeedsElements || y.size() == 0 || x.size() > 0, "the maximum of no elements, the input has shape ", x);
+    require(!Reduce::kNeedsElements || y.size() == 0 || x.size() > 0,
+            "the maximum of no elements, the input has shape ", x);
     ctx.output(0, ctx.dtype(0), y);
   }
 
@@ -80,7 +81,8 @@ struct Norm {
   int64_t p;
 };
 
-/// The mean of each channel, unblocked. x [N, C / 16, *spatial, 16] -> y [N, C, 1, ...], C being the attribute `channels`.
+/// The mean of each channel, unblocked. x [N, C / 16, *spatial, 16] -> y [N, C, 1, ...], C being the attribute
+/// `channels`.
 class BlockedGlobalAveragePool : public Kernel {
  public:
   explicit BlockedGlobalAveragePool(const NodeSpec& node) : channels_(node.attributes.integer("channels", 0)) {}

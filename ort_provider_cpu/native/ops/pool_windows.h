@@ -93,10 +93,8 @@ void slide_windows(const Window& window, const PoolPlan& plan, const A* line, A*
   const auto edge = [&](int64_t first, int64_t last) {
     for (int64_t o = first; o < last; ++o) {
       const auto taps = axis.taps(o);
-      if (taps.count() > 0)
-        slide(o, axis.start(o) + taps.first * axis.dilation, taps.count(), 1);
-      else
-        std::fill_n(out + o * block, block, window.empty());
+      if (taps.count() > 0) slide(o, axis.start(o) + taps.first * axis.dilation, taps.count(), 1);
+      else std::fill_n(out + o * block, block, window.empty());
     }
   };
   edge(0, plan.interior_first);
@@ -107,7 +105,8 @@ void slide_windows(const Window& window, const PoolPlan& plan, const A* line, A*
 
 /// The rows of a window (depth and height taps), reduced to one; returns `base` itself where there is only one to keep.
 template <class T, class Window, class A>
-const A* reduce_rows(const Window& window, const PoolPlan& plan, const T* base, int64_t depths, int64_t heights, A* line) {
+const A* reduce_rows(const Window& window, const PoolPlan& plan, const T* base, int64_t depths, int64_t heights,
+                     A* line) {
   const int64_t n = plan.row_in();
   const int64_t height_step = plan.axes[1].dilation * n;
   const int64_t depth_step = plan.axes[0].dilation * plan.axes[1].size * n;
@@ -164,14 +163,13 @@ void pool_rows(const Window& window, const PoolPlan& plan, const T* x, T* y, typ
     const auto d = depth.taps(od), h = height.taps(oh);
     T* result = y + row * n_out;
     A* out = nullptr;
-    if constexpr (std::is_same_v<T, A>)
-      out = result;
-    else
-      out = scratch + n;
+    if constexpr (std::is_same_v<T, A>) out = result;
+    else out = scratch + n;
     if (d.count() <= 0 || h.count() <= 0) {
       std::fill_n(out, n_out, window.empty());
     } else {
-      const int64_t in_d = depth.start(od) + d.first * depth.dilation, in_h = height.start(oh) + h.first * height.dilation;
+      const int64_t in_d = depth.start(od) + d.first * depth.dilation,
+                    in_h = height.start(oh) + h.first * height.dilation;
       const T* base = x + ((plane * depth.size + in_d) * height.size + in_h) * n;
       slide_windows(window, plan, reduce_rows(window, plan, base, d.count(), h.count(), scratch), out);
     }

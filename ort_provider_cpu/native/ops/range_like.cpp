@@ -26,7 +26,8 @@ class Range : public Kernel {
   explicit Range(const NodeSpec& node) : in_double_(node.attributes.integer("stash_type", 1) == 11) {}
 
   void plan(PlanContext& ctx) const override {
-    for (int i = 0; i < 3; ++i) require(ctx.shape(i).size() == 1, "input ", i, " must be a scalar, it has the shape ", ctx.shape(i));
+    for (int i = 0; i < 3; ++i)
+      require(ctx.shape(i).size() == 1, "input ", i, " must be a scalar, it has the shape ", ctx.shape(i));
     const int64_t count = dispatch_range(ctx.dtype(0), [&]<class T>() {
       return count_of(*ctx.value(0).as<T>(), *ctx.value(1).as<T>(), *ctx.value(2).as<T>());
     });
@@ -148,7 +149,8 @@ class ConstantOfShape : public Kernel {
       const bool is_zero = std::memcmp(&value, &zero, sizeof(T)) == 0;
       ctx.parallel_for(y.size(), 65536, [&](int64_t begin, int64_t end) {
         if (is_zero)
-          std::memset(y.as<std::byte>() + static_cast<size_t>(begin) * sizeof(T), 0, static_cast<size_t>(end - begin) * sizeof(T));
+          std::memset(y.as<std::byte>() + static_cast<size_t>(begin) * sizeof(T), 0,
+                      static_cast<size_t>(end - begin) * sizeof(T));
         else
           std::fill(y.as<T>() + begin, y.as<T>() + end, value);
       });

@@ -12,7 +12,17 @@
 namespace ort_cpu {
 
 enum class GateFunctionKind {
-  relu, tanh, sigmoid, softsign, softplus, affine, leaky_relu, thresholded_relu, scaled_tanh, hard_sigmoid, elu
+  relu,
+  tanh,
+  sigmoid,
+  softsign,
+  softplus,
+  affine,
+  leaky_relu,
+  thresholded_relu,
+  scaled_tanh,
+  hard_sigmoid,
+  elu
 };
 
 /// One activation function with its parameters.
@@ -41,7 +51,9 @@ struct GateFunction {
 
  private:
   template <class A>
-  static A bounded(A x) { return x < 0 ? A{0} : x > 1 ? A{1} : x; }
+  static A bounded(A x) {
+    return x < 0 ? A{0} : x > 1 ? A{1} : x;
+  }
 };
 
 /// The functions that `activations` names, or `defaults` for each direction. Each takes from activation_alpha and
@@ -79,7 +91,8 @@ inline std::vector<GateFunction> gate_functions(const Attributes& attributes, co
   for (const std::string& name : names) {
     std::string key = name;
     std::transform(key.begin(), key.end(), key.begin(), [](unsigned char c) { return c < 128 ? std::tolower(c) : c; });
-    const auto entry = std::find_if(std::begin(kEntries), std::end(kEntries), [&](const Entry& e) { return key == e.name; });
+    const auto entry =
+        std::find_if(std::begin(kEntries), std::end(kEntries), [&](const Entry& e) { return key == e.name; });
     require(entry != std::end(kEntries), "activation '", name, "' is unknown");
     GateFunction function{entry->kind, entry->alpha, entry->beta};
     if (entry->parameters > 0 && alpha < alphas.size()) function.alpha = alphas[alpha++];

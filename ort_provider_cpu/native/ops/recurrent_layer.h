@@ -59,8 +59,7 @@ class RecurrentLayer : public Kernel {
     dispatch_float(node.dtype(0), [&]<class T>() {
       if constexpr (std::is_same_v<T, double>)
         packed_double_ = pack<T>(node.constant(1), node.constant(2), node.constant(3), node.constant(peephole_input));
-      else
-        packed_float_ = pack<T>(node.constant(1), node.constant(2), node.constant(3), node.constant(peephole_input));
+      else packed_float_ = pack<T>(node.constant(1), node.constant(2), node.constant(3), node.constant(peephole_input));
     });
     for (int i : {1, 2, 3, peephole_input})
       if (node.has_input(i)) node.release_constant(i);
@@ -84,10 +83,10 @@ class RecurrentLayer : public Kernel {
             gates * hidden, ", inputs]");
     require(r[0] == directions_ && r[1] == gates * hidden, "R has shape ", r, ", expected [", directions_, ", ",
             gates * hidden, ", ", hidden, "]");
-    require(b == nullptr || *b == Shape{directions_, 2 * gates * hidden}, "B has the wrong shape, expected [", directions_,
-            ", ", 2 * gates * hidden, "]");
-    require(p == nullptr || *p == Shape{directions_, 3 * hidden}, "P has the wrong shape, expected [", directions_, ", ",
-            3 * hidden, "]");
+    require(b == nullptr || *b == Shape{directions_, 2 * gates * hidden}, "B has the wrong shape, expected [",
+            directions_, ", ", 2 * gates * hidden, "]");
+    require(p == nullptr || *p == Shape{directions_, 3 * hidden}, "P has the wrong shape, expected [", directions_,
+            ", ", 3 * hidden, "]");
   }
 
   RecurrentPlan check(PlanContext& ctx) const {
@@ -106,7 +105,8 @@ class RecurrentLayer : public Kernel {
     plan.columns = plan.units * layout_.gates;
     require(ctx.shape(1)[2] == plan.input, "W has shape ", ctx.shape(1), ", X has ", plan.input, " features");
     if (ctx.has_input(4))
-      require(ctx.shape(4) == Shape{plan.batch}, "sequence_lens has shape ", ctx.shape(4), ", the batch is ", plan.batch);
+      require(ctx.shape(4) == Shape{plan.batch}, "sequence_lens has shape ", ctx.shape(4), ", the batch is ",
+              plan.batch);
     const Shape state =
         batch_first_ ? Shape{plan.batch, directions_, plan.hidden} : Shape{directions_, plan.batch, plan.hidden};
     for (int i : {5, 6})
@@ -126,18 +126,21 @@ class RecurrentLayer : public Kernel {
       if (step_ns > 3e3 && !(plan.directions > 1 && fits_cache)) {
         plan.parallel_steps = true;
       } else if (plan.directions * plan.batch > 1) {
-        plan.parts = plan.directions *
-                     static_cast<int>(std::clamp<int64_t>(threads / plan.directions, 1, std::max<int64_t>(1, plan.batch)));
+        plan.parts = plan.directions * static_cast<int>(std::clamp<int64_t>(threads / plan.directions, 1,
+                                                                            std::max<int64_t>(1, plan.batch)));
       }
     }
     plan.directions_together = threads >= 2 * plan.directions;
-    const int64_t row = plan.batch * plan.columns;
-    plan.chunk = std::clamp<int64_t>(row == 0 ? plan.steps : (int64_t{1} << 19) / row, 1, std::max<int64_t>(1, plan.steps));
+    const int64_t row = Shape{plan.batch, plan.columns}.size();
+    plan.chunk =
+        std::clamp<int64_t>(row == 0 ? plan.steps : (int64_t{1} << 19) / row, 1, std::max<int64_t>(1, plan.steps));
     const auto padded = [](int64_t n) { return (n + 15) / 16 * 16; };
     plan.projected_size = Shape{plan.chunk, plan.batch, plan.columns}.size();
     plan.state_size = Shape{plan.batch, plan.units}.size();
-    require(std::max(plan.projected_size, plan.state_size) <= int64_t{1} << 48, "a batch of ", plan.batch, " is too large");
-    if (dtype == DType::f16 || dtype == DType::bf16) plan.x_size = padded(Shape{plan.steps, plan.batch, plan.input}.size());
+    require(std::max(plan.projected_size, plan.state_size) <= int64_t{1} << 48, "a batch of ", plan.batch,
+            " is too large");
+    if (dtype == DType::f16 || dtype == DType::bf16)
+      plan.x_size = padded(Shape{plan.steps, plan.batch, plan.input}.size());
   }
 
   template <class T>
@@ -155,7 +158,8 @@ class RecurrentLayer : public Kernel {
     if (ctx.has_input(4)) {
       lengths = to_int64(ctx.input(4));
       for (int64_t length : lengths) {
-        require(length >= 0 && length <= plan.steps, "a sequence length is ", length, ", must be in [0, ", plan.steps, "]");
+        require(length >= 0 && length <= plan.steps, "a sequence length is ", length, ", must be in [0, ", plan.steps,
+                "]");
         full = full && length == plan.steps;
       }
       if (!full && ctx.wants(0)) std::memset(ctx.output(0).data, 0, ctx.output(0).size_bytes());

@@ -30,10 +30,10 @@ struct CellState {
   const A* recurrent;  // [gates of the phase][16]
   const A* projected;  // [gates][16]
   const A* h_before;
-  A* h;                // written by the last phase
-  A* c;                // LSTM: read and overwritten
-  A* z;                // GRU: kept from the first phase for the second
-  A* reset_h;          // GRU: what the second phase multiplies
+  A* h;        // written by the last phase
+  A* c;        // LSTM: read and overwritten
+  A* z;        // GRU: kept from the first phase for the second
+  A* reset_h;  // GRU: what the second phase multiplies
   const A* recurrent_bias;
   const A* peepholes[3];
   int direction;
@@ -44,7 +44,8 @@ template <class A>
 void recurrent_product(A* out, int64_t out_stride, const A* bias, const A* a, int64_t a_stride, int64_t m, int64_t k,
                        const A* panel, int64_t width) {
   if constexpr (std::is_same_v<A, float>) {
-    simd::recurrent_table().product(out, out_stride, bias, a, a_stride, m, k, panel, static_cast<int>(width / kUnitGroup));
+    simd::recurrent_table().product(out, out_stride, bias, a, a_stride, m, k, panel,
+                                    static_cast<int>(width / kUnitGroup));
   } else {
     for (int64_t row = 0; row < m; ++row) {
       A* to = out + row * out_stride;
@@ -124,10 +125,8 @@ class RecurrentScan {
         i = stop;
       }
     };
-    if (parallel)
-      ctx_.parallel_for(total, 1, range);
-    else
-      range(0, total);
+    if (parallel) ctx_.parallel_for(total, 1, range);
+    else range(0, total);
   }
 
   void read_initial(const Part& part, int d) const {
@@ -172,9 +171,9 @@ class RecurrentScan {
     const auto& weights = weights_[d];
     for (int64_t p = p0; p < p1; ++p) {
       const auto multiply = [&](int64_t t, int64_t b, int64_t x_stride, int64_t out_stride, int64_t m) {
-        recurrent_product<A>(projected(part, d, t, b, first, last) + p * kPanel, out_stride, weights.bias.data() + p * kPanel,
-                             buffers_.x + t * step_t + b * step_b, x_stride, m, plan_.input, weights.input.panel(p),
-                             weights.input.width(p));
+        recurrent_product<A>(projected(part, d, t, b, first, last) + p * kPanel, out_stride,
+                             weights.bias.data() + p * kPanel, buffers_.x + t * step_t + b * step_b, x_stride, m,
+                             plan_.input, weights.input.panel(p), weights.input.width(p));
       };
       const int64_t out_b = plan_.columns, out_t = plan_.batch * plan_.columns;
       if (lengths_ == nullptr) {
@@ -212,8 +211,8 @@ class RecurrentScan {
       const int64_t n_groups = width / (shape.n_gates() * kUnitGroup);
       for (int64_t tile = part.b0; tile < part.b1; tile += kRowTile) {
         const int64_t rows = std::min(kRowTile, part.b1 - tile);
-        recurrent_product<A>(products, kPanel, nullptr, multiplied + tile * plan_.units, plan_.units, rows, plan_.hidden,
-                             panels.panel(p), width);
+        recurrent_product<A>(products, kPanel, nullptr, multiplied + tile * plan_.units, plan_.units, rows,
+                             plan_.hidden, panels.panel(p), width);
         for (int64_t b = tile; b < tile + rows; ++b) {
           const int64_t at = b * plan_.units + first_group * kUnitGroup, count = n_groups * kUnitGroup;
           if (step >= length(b)) {
@@ -244,8 +243,8 @@ class RecurrentScan {
   }
 
   void write_output(int d, int64_t t, int64_t b, int64_t unit, int64_t count, const A* h) const {
-    const int64_t row = plan_.batch_first ? (b * plan_.steps + t) * plan_.directions + d
-                                          : (t * plan_.directions + d) * plan_.batch + b;
+    const int64_t row =
+        plan_.batch_first ? (b * plan_.steps + t) * plan_.directions + d : (t * plan_.directions + d) * plan_.batch + b;
     T* y = ctx_.output(0).template as<T>() + row * plan_.hidden + unit;
     count = std::min(count, plan_.hidden - unit);
     for (int64_t i = 0; i < count; ++i) y[i] = T(h[i]);

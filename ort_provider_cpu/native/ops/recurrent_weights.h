@@ -58,11 +58,11 @@ class PackedPanels {
 /// The weights of one direction.
 template <class A>
 struct RecurrentDirection {
-  PackedPanels<A> input;                    // all gates: [groups][gates][16] columns
-  std::vector<PackedPanels<A>> recurrent;   // by phase
-  std::vector<A> bias;                      // of `input`, by column
-  std::vector<A> recurrent_bias;            // by unit: of the last gate, where it is kept apart
-  std::vector<A> peepholes;                 // [3][units], or none
+  PackedPanels<A> input;                   // all gates: [groups][gates][16] columns
+  std::vector<PackedPanels<A>> recurrent;  // by phase
+  std::vector<A> bias;                     // of `input`, by column
+  std::vector<A> recurrent_bias;           // by unit: of the last gate, where it is kept apart
+  std::vector<A> peepholes;                // [3][units], or none
 };
 
 template <class A>

@@ -6,23 +6,12 @@
 #include <numeric>
 
 #include "engine/registry.h"
-#include "ops/resize_axis.h"
+#include "ops/image_element.h"
+#include "ops/resize_nearest.h"
 #include "simd/resize.h"
 
 namespace ort_cpu {
 namespace {
-
-/// The axes that change, in the order in which they are resized, and what they are computed in.
-struct ResizePlan {
-  std::vector<ResizeAxis> axes;
-  /// The leading dimensions that stay: so many images are resized each on its own.
-  int64_t images = 1;
-  Shape image_in, image_out;
-  /// Elements of the largest intermediate image, twice of which a worker needs.
-  int64_t intermediate = 0;
-  /// The images are divided among threads; otherwise each pass is.
-  bool by_image = true;
-};
 
 /// What is fed or given as attributes: sizes or scales for some axes, a region for tf_crop_and_resize.
 struct ResizeRequest {
@@ -50,8 +39,8 @@ int64_t checked_size(double size, int axis) {
 std::vector<ResizeAxis> resized_axes(const Shape& x, const ResizeRequest& request, const std::string& policy) {
   const size_t n = request.axes.size();
   const bool by_scale = !request.scales.empty();
-  require((by_scale ? request.scales.size() : request.sizes.size()) == n, "scales or sizes must have a value for each of ",
-          n, " axes");
+  require((by_scale ? request.scales.size() : request.sizes.size()) == n,
+          "scales or sizes must have a value for each of ", n, " axes");
   std::vector<ResizeAxis> axes(n);
   for (size_t i = 0; i < n; ++i) {
     ResizeAxis& axis = axes[i];
@@ -60,7 +49,8 @@ std::vector<ResizeAxis> resized_axes(const Shape& x, const ResizeRequest& reques
     if (by_scale) {
       require(std::isfinite(request.scales[i]), "scales[", i, "] is ", request.scales[i], ", must be finite");
       axis.scale = request.scales[i];
-      require(axis.scale > 0 || (axis.scale == 0 && axis.size == 0), "scales[", i, "] is ", axis.scale, ", must be positive");
+      require(axis.scale > 0 || (axis.scale == 0 && axis.size == 0), "scales[", i, "] is ", axis.scale,
+              ", must be positive");
       axis.out = checked_size(std::floor(static_cast<float>(axis.size) * request.scales[i]), axis.axis);
     } else {
       axis.out = checked_size(static_cast<double>(request.sizes[i]), axis.axis);
@@ -69,7 +59,8 @@ std::vector<ResizeAxis> resized_axes(const Shape& x, const ResizeRequest& reques
   }
   if (!by_scale && policy != "stretch" && n > 0) {
     double common = axes[0].scale;
-    for (const ResizeAxis& axis : axes) common = policy == "not_larger" ? std::min(common, axis.scale) : std::max(common, axis.scale);
+    for (const ResizeAxis& axis : axes)
+      common = policy == "not_larger" ? std::min(common, axis.scale) : std::max(common, axis.scale);
     for (ResizeAxis& axis : axes) {
       axis.scale = common;
       axis.out = checked_size(std::floor(common * static_cast<double>(axis.size) + 0.5), axis.axis);
@@ -78,7 +69,8 @@ std::vector<ResizeAxis> resized_axes(const Shape& x, const ResizeRequest& reques
   for (size_t i = 0; i < n; ++i) {
     ResizeAxis& axis = axes[i];
     require(axis.scale > 0 || axis.size == 0, "sizes[", i, "] must be positive");
-    if (!request.roi.empty()) axis.start = static_cast<float>(request.roi[i]), axis.end = static_cast<float>(request.roi[n + i]);
+    if (!request.roi.empty())
+      axis.start = static_cast<float>(request.roi[i]), axis.end = static_cast<float>(request.roi[n + i]);
     if (axis.is_identity()) continue;
     require(axis.size > 0, "axis ", axis.axis, " of size 0 cannot be resized");
     require(axis.size <= std::numeric_limits<int32_t>::max(), "axis ", axis.axis, " of ", axis.size, " is too large");
@@ -87,76 +79,11 @@ std::vector<ResizeAxis> resized_axes(const Shape& x, const ResizeRequest& reques
   return axes;
 }
 
-/// `value` as an element: saturated, and cut or (if `round`) rounded where that is an integer.
+/// As `saturate`, rounding to integers if `round`.
 template <class T>
 T to_element(double value, bool round) {
-  if constexpr (std::is_integral_v<T>) {
-    value = round ? std::nearbyint(value) : std::trunc(value);
-    if (std::isnan(value)) return 0;
-    if (value <= static_cast<double>(std::numeric_limits<T>::min())) return std::numeric_limits<T>::min();
-    if (value >= static_cast<double>(std::numeric_limits<T>::max())) return std::numeric_limits<T>::max();
-    return static_cast<T>(value);
-  } else if constexpr (std::is_same_v<T, double>) {
-    return value;
-  } else {
-    return T(static_cast<float>(value));
-  }
+  return saturate<T>(std::is_integral_v<T> && round ? std::nearbyint(value) : value);
 }
-
-/// Copies the elements of one image that the indices of all axes name; a slice like the one before it is copied from there.
-template <class U>
-class NearestCopy {
- public:
-  NearestCopy(const ResizePlan& plan, U outside) : axes_(plan.axes.size()), outside_(outside) {
-    for (size_t i = 0; i < axes_.size(); ++i) {
-      const ResizeAxis& axis = plan.axes[i];
-      axes_[i] = {&axis, plan.image_in.size_from(axis.axis + 1), plan.image_out.size_from(axis.axis + 1),
-                  i + 1 == axes_.size() ? 1 : plan.image_in.product(axis.axis + 1, plan.axes[i + 1].axis)};
-    }
-  }
-
-  /// Slices [first, last) of the first axis.
-  void copy(const U* in, U* out, int64_t first, int64_t last) const { level(0, in, out, first, last); }
-
- private:
-  struct Level {
-    const ResizeAxis* axis;
-    int64_t step_in, step_out;
-    /// Unchanged dimensions between this axis and the next.
-    int64_t repeats;
-  };
-
-  void level(size_t i, const U* in, U* __restrict out, int64_t first, int64_t last) const {
-    const auto& [axis, step_in, step_out, repeats] = axes_[i];
-    const bool innermost = i + 1 == axes_.size();
-    if (innermost && step_in == 1 && axis->doubles && first == 0 && last == axis->out) {
-      for (int64_t i = 0; i < axis->size; ++i) out[2 * i] = out[2 * i + 1] = in[i];
-      return;
-    }
-    if (innermost && step_in == 1 && axis->outside.empty()) {
-      for (int64_t o = first; o < last; ++o) out[o] = in[axis->index[o]];
-      return;
-    }
-    for (int64_t o = first; o < last; ++o) {
-      U* to = out + o * step_out;
-      const U* from = in + axis->index[o] * step_in;
-      if (!axis->outside.empty() && axis->outside[o]) {
-        std::fill_n(to, step_out, outside_);
-      } else if (innermost) {
-        std::copy_n(from, step_in, to);
-      } else if (o > first && axis->index[o] == axis->index[o - 1] && (axis->outside.empty() || !axis->outside[o - 1])) {
-        std::copy_n(to - step_out, step_out, to);
-      } else {
-        const Level& next = axes_[i + 1];
-        for (int64_t r = 0; r < repeats; ++r)
-          level(i + 1, from + r * next.axis->size * next.step_in, to + r * next.axis->out * next.step_out, 0, next.axis->out);
-      }
-    }
-  }
-
-  std::vector<Level> axes_;
-  const U outside_;
-};
 
 /// One pass along one axis: `in` [outer, size, inner] -> `out` [outer, out, inner], rows [first, last) of outer * out.
 template <class In, class A>
@@ -187,8 +114,8 @@ void weigh_axis(const ResizeAxis& axis, const In* in, A* out, int64_t inner, int
 
 /// X interpolated to other sizes along some axes. x of any shape -> y of the same rank.
 ///
-/// Resize takes roi, scales and sizes as inputs; BlockedResize, for [N, C / 16, H, W, 16], scales or sizes of H and W as
-/// attributes.
+/// Resize takes roi, scales and sizes as inputs; BlockedResize, for [N, C / 16, H, W, 16], scales or sizes of H and W
+/// as attributes.
 template <bool kBlocked>
 class Resize : public Kernel {
  public:
@@ -198,8 +125,8 @@ class Resize : public Kernel {
         axes_(node.attributes.integers("axes")),
         policy_(node.attributes.text("keep_aspect_ratio_policy", "stretch")),
         extrapolation_(node.attributes.real("extrapolation_value", 0)) {
-    require(policy_ == "stretch" || policy_ == "not_larger" || policy_ == "not_smaller", "keep_aspect_ratio_policy is '",
-            policy_, "', must be stretch, not_larger or not_smaller");
+    require(policy_ == "stretch" || policy_ == "not_larger" || policy_ == "not_smaller",
+            "keep_aspect_ratio_policy is '", policy_, "', must be stretch, not_larger or not_smaller");
     if constexpr (kBlocked) {
       scales_ = node.attributes.reals("scales");
       sizes_ = node.attributes.integers("sizes");
@@ -254,7 +181,8 @@ class Resize : public Kernel {
     const int rank = ctx.shape(0).rank();
     ResizeRequest request;
     if constexpr (kBlocked) {
-      require(rank == 5 && ctx.shape(0).back() == 16, "an input [N, C / 16, H, W, 16] is needed, got shape ", ctx.shape(0));
+      require(rank == 5 && ctx.shape(0).back() == 16, "an input [N, C / 16, H, W, 16] is needed, got shape ",
+              ctx.shape(0));
       return {{2, 3}, scales_, sizes_, {}};
     }
     if (!has_axes_) {
@@ -282,8 +210,8 @@ class Resize : public Kernel {
     return request;
   }
 
-  /// Shrinking axes first and from the front, where rows are added up; growing ones from the back, where rows are short.
-  /// Integers keep the order of the axes: rounding differences of the last bit would show where results are cut.
+  /// Shrinking axes first and from the front, where rows are added up; growing ones from the back, where rows are
+  /// short. Integers keep the order of the axes: rounding differences of the last bit would show where results are cut.
   void order_passes(PlanContext& ctx, ResizePlan& plan, int lead) const {
     const bool integers = kIntegers.contains(ctx.dtype(0));
     std::sort(plan.axes.begin(), plan.axes.end(), [integers](const ResizeAxis& a, const ResizeAxis& b) {
@@ -374,16 +302,12 @@ class Resize : public Kernel {
         if (i + 1 == plan.axes.size()) to = y;
       const auto pass = [&](int64_t begin, int64_t end) {
         const A outside = static_cast<A>(extrapolation_);
-        if (i == 0)
-          weigh_axis<T, A>(axis, x, to, inner, begin, end, outside);
-        else
-          weigh_axis<A, A>(axis, from, to, inner, begin, end, outside);
+        if (i == 0) weigh_axis<T, A>(axis, x, to, inner, begin, end, outside);
+        else weigh_axis<A, A>(axis, from, to, inner, begin, end, outside);
       };
       const int64_t rows = outer * axis.out;
-      if (parallel)
-        ctx.parallel_for(rows, 1 + 100000 / (1 + inner * axis.taps), pass);
-      else
-        pass(0, rows);
+      if (parallel) ctx.parallel_for(rows, 1 + 100000 / (1 + inner * axis.taps), pass);
+      else pass(0, rows);
       image[axis.axis] = axis.out;
       from = to;
     }

@@ -37,8 +37,8 @@ ResizeRule::ResizeRule(const Attributes& attributes)
   };
   require(is_one_of(nearest, {"round_prefer_floor", "round_prefer_ceil", "floor", "ceil"}), "nearest_mode '", nearest,
           "' is unknown");
-  require(is_one_of(coordinates, {"half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners", "asymmetric",
-                                  "tf_crop_and_resize"}),
+  require(is_one_of(coordinates, {"half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners",
+                                  "asymmetric", "tf_crop_and_resize"}),
           "coordinate_transformation_mode '", coordinates, "' is unknown");
   require(mode != ResizeMode::nearest || !antialias, "antialias does not go with mode nearest");
 }

@@ -28,7 +28,8 @@ class ReverseSequence : public Kernel {
     const int64_t batches = x.shape[static_cast<int>(batch_axis_)], steps = x.shape[static_cast<int>(time_axis_)];
     const int64_t* lengths = ctx.input(1).as<const int64_t>();
     for (int64_t b = 0; b < batches; ++b)
-      require(lengths[b] >= 0 && lengths[b] <= steps, "the length ", lengths[b], " of batch ", b, " is not in [0, ", steps, "]");
+      require(lengths[b] >= 0 && lengths[b] <= steps, "the length ", lengths[b], " of batch ", b, " is not in [0, ",
+              steps, "]");
     if (x.size() == 0) return;
     const int64_t bytes = x.shape.size_from(2) * static_cast<int64_t>(size_of(x.dtype));
     const int64_t columns = x.shape[1];
@@ -38,7 +39,8 @@ class ReverseSequence : public Kernel {
         const int64_t row = at / columns, column = at % columns;
         const int64_t step = time_axis_ == 0 ? row : column, length = lengths[time_axis_ == 0 ? column : row];
         const int64_t shift = step < length ? (length - 1 - 2 * step) * (time_axis_ == 0 ? columns : 1) : 0;
-        table.copy_rows(x.as<const char>() + (at + shift) * bytes, 0, y.as<char>() + at * bytes, 0, 1, static_cast<size_t>(bytes));
+        table.copy_rows(x.as<const char>() + (at + shift) * bytes, 0, y.as<char>() + at * bytes, 0, 1,
+                        static_cast<size_t>(bytes));
       }
     });
   }

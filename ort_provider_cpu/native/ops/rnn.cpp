@@ -21,7 +21,8 @@ class RnnGates {
       if (function.kind == GateFunctionKind::tanh)
         return simd::recurrent_table().rnn(s.recurrent, s.projected, s.h, clip_);
     }
-    for (int u = 0; u < kUnitGroup; ++u) s.h[u] = function(clip(s.recurrent[u] + s.projected[u], static_cast<A>(clip_)));
+    for (int u = 0; u < kUnitGroup; ++u)
+      s.h[u] = function(clip(s.recurrent[u] + s.projected[u], static_cast<A>(clip_)));
   }
 
  private:

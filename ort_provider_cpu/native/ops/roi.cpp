@@ -28,7 +28,8 @@ struct RoiSamples {
     const A length = half_pixel ? end - start : std::max(end - start, A{1});
     require(std::isfinite(length), "a region has no finite size");
     const double wanted = std::ceil(static_cast<double>(length / static_cast<A>(bins)));
-    require(ratio > 0 || wanted * static_cast<double>(bins) <= kMostSamples, "a region of ", length, " has too many samples");
+    require(ratio > 0 || wanted * static_cast<double>(bins) <= kMostSamples, "a region of ", length,
+            " has too many samples");
     per_bin = ratio > 0 ? ratio : std::max<int64_t>(0, static_cast<int64_t>(wanted));
     const A step = length / static_cast<A>(bins);
     for (int64_t bin = 0; bin < bins; ++bin)
@@ -59,8 +60,8 @@ class RoiAlign : public Kernel {
     const std::string mode = node.attributes.text("mode", "avg");
     const std::string coordinates = node.attributes.text("coordinate_transformation_mode", "half_pixel");
     require(mode == "avg" || mode == "max", "mode is '", mode, "', must be avg or max");
-    require(coordinates == "half_pixel" || coordinates == "output_half_pixel", "coordinate_transformation_mode '", coordinates,
-            "' is unknown");
+    require(coordinates == "half_pixel" || coordinates == "output_half_pixel", "coordinate_transformation_mode '",
+            coordinates, "' is unknown");
     average_ = mode == "avg";
     half_pixel_ = coordinates == "half_pixel";
     require(height_ > 0 && width_ > 0, "output_height ", height_, " and output_width ", width_, " must be positive");
@@ -146,7 +147,8 @@ class MaxRoiPool : public Kernel {
   explicit MaxRoiPool(const NodeSpec& node)
       : pooled_(node.attributes.integers("pooled_shape")), scale_(node.attributes.real("spatial_scale", 1)) {
     require(pooled_.size() == 2 && pooled_[0] > 0 && pooled_[1] > 0, "pooled_shape must be two positive sizes");
-    require(std::max(pooled_[0], pooled_[1]) <= kMostSamples, "pooled_shape has a value of ", std::max(pooled_[0], pooled_[1]));
+    require(std::max(pooled_[0], pooled_[1]) <= kMostSamples, "pooled_shape has a value of ",
+            std::max(pooled_[0], pooled_[1]));
   }
 
   void plan(PlanContext& ctx) const override {

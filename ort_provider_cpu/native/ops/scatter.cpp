@@ -24,7 +24,8 @@ constexpr int64_t kScatterGrain = 8192;
 class ScatterElements : public Kernel {
  public:
   explicit ScatterElements(const NodeSpec& node)
-      : axis_(node.attributes.integer("axis", 0)), reduction_(parse_reduction(node.attributes.text("reduction", "none"))) {}
+      : axis_(node.attributes.integer("axis", 0)),
+        reduction_(parse_reduction(node.attributes.text("reduction", "none"))) {}
 
   void plan(PlanContext& ctx) const override {
     require(ctx.shape(2) == ctx.shape(1), "updates have the shape ", ctx.shape(2), ", indices ", ctx.shape(1));
@@ -56,8 +57,8 @@ class ScatterElements : public Kernel {
 
  private:
   template <Reduction R, class T>
-  static void scatter(const RunContext& ctx, const ElementRows& rows, int64_t first_row, int64_t last_row, int64_t begin,
-                      int64_t end) {
+  static void scatter(const RunContext& ctx, const ElementRows& rows, int64_t first_row, int64_t last_row,
+                      int64_t begin, int64_t end) {
     const IndexReader indices(ctx.input(1));
     const T* updates = ctx.input(2).as<const T>();
     T* y = ctx.output(0).as<T>();
@@ -82,8 +83,8 @@ class ScatterND : public Kernel {
   void plan(PlanContext& ctx) const override {
     const Shape &data = ctx.shape(0), &indices = ctx.shape(1);
     require(data.rank() > 0 && indices.rank() > 0, "data and indices must have at least one dimension");
-    require(indices.back() <= data.rank(), "indices of the shape ", indices, " name more axes than data of the shape ", data,
-            " has");
+    require(indices.back() <= data.rank(), "indices of the shape ", indices, " name more axes than data of the shape ",
+            data, " has");
     Shape expected;
     for (int i = 0; i < indices.rank() - 1; ++i) expected.push_back(indices[i]);
     for (int i = static_cast<int>(indices.back()); i < data.rank(); ++i) expected.push_back(data[i]);

@@ -26,8 +26,8 @@ class Col2Im : public Kernel {
     const Shape& x = ctx.shape(0);
     const std::vector<int64_t> image = to_int64(ctx.value(1)), block = to_int64(ctx.value(2));
     require(x.rank() == 3, "the input must have the shape [N, C * prod(block), L], got ", x);
-    require(image.size() == block.size() && !image.empty(), "image_shape has ", image.size(), " values, block_shape has ",
-            block.size());
+    require(image.size() == block.size() && !image.empty(), "image_shape has ", image.size(),
+            " values, block_shape has ", block.size());
     require(image.size() + 2 <= kMaxRank, "images of ", image.size(), " dimensions are not supported");
     Grid grid;
     grid.rank = static_cast<int>(image.size());

@@ -6,7 +6,8 @@
 namespace ort_cpu {
 namespace {
 
-/// present [B, ..., L, ...] = past, with update [B, ..., S, ...] from write_indices[b] on along `axis`; circular mode wraps.
+/// present [B, ..., L, ...] = past, with update [B, ..., S, ...] from write_indices[b] on along `axis`; circular mode
+/// wraps.
 class TensorScatter : public Kernel {
  public:
   explicit TensorScatter(const NodeSpec& node)
@@ -19,12 +20,14 @@ class TensorScatter : public Kernel {
     const Shape &past = ctx.shape(0), &update = ctx.shape(1);
     const int axis = normalize_axis(axis_, past.rank());
     require(axis > 0, "axis 0 is the batch, it cannot be the sequence");
-    require(update.rank() == past.rank(), "update has the shape ", update, ", another rank than the cache of the shape ", past);
+    require(update.rank() == past.rank(), "update has the shape ", update,
+            ", another rank than the cache of the shape ", past);
     for (int i = 0; i < past.rank(); ++i)
       require(i == axis ? update[i] <= past[i] : update[i] == past[i], "update of the shape ", update,
               " does not fit the cache of the shape ", past);
     if (ctx.has_input(2))
-      require(ctx.shape(2) == Shape{past[0]}, "write_indices have the shape ", ctx.shape(2), " for a batch of ", past[0]);
+      require(ctx.shape(2) == Shape{past[0]}, "write_indices have the shape ", ctx.shape(2), " for a batch of ",
+              past[0]);
     ctx.output(0, ctx.dtype(0), past);
     if (&ctx.shape(0) != &ctx.shape(1)) ctx.may_overwrite(0, 0);
   }
@@ -43,7 +46,8 @@ class TensorScatter : public Kernel {
       const int64_t before_end = std::min(steps, length - start);
       const char* from = update.as<const char>() + b * rows * steps * bytes;
       char* to = present.as<char>() + b * rows * length * bytes;
-      table.copy_rows(from, steps * bytes, to + start * bytes, length * bytes, rows, static_cast<size_t>(before_end * bytes));
+      table.copy_rows(from, steps * bytes, to + start * bytes, length * bytes, rows,
+                      static_cast<size_t>(before_end * bytes));
       table.copy_rows(from + before_end * bytes, steps * bytes, to, length * bytes, rows,
                       static_cast<size_t>((steps - before_end) * bytes));
     }
@@ -53,8 +57,8 @@ class TensorScatter : public Kernel {
   int64_t first_step(const RunContext& ctx, int64_t batch, int64_t length, int64_t steps) const {
     const int64_t index = ctx.has_input(2) ? ctx.input(2).as<const int64_t>()[batch] : 0;
     if (is_circular_) return (index % length + length) % length;
-    require(index >= 0 && index <= length - steps, "write index ", index, " of batch ", batch, " leaves no room for ", steps,
-            " steps in a cache of ", length);
+    require(index >= 0 && index <= length - steps, "write index ", index, " of batch ", batch, " leaves no room for ",
+            steps, " steps in a cache of ", length);
     return index;
   }
 

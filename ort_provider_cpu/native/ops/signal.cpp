@@ -1,8 +1,8 @@
 // HannWindow, HammingWindow, BlackmanWindow and MelWeightMatrix.
 #include <cmath>
-#include <limits>
 
 #include "engine/registry.h"
+#include "ops/image_element.h"
 
 namespace ort_cpu {
 namespace {
@@ -17,20 +17,6 @@ std::optional<std::string> decline_output_type(const NodeSpec& node) {
   return message("output_datatype ", type, " is no type of numbers");
 }
 
-template <class T>
-T to_element(double value) {
-  if constexpr (std::is_integral_v<T>) {
-    if (std::isnan(value)) return 0;
-    if (value <= static_cast<double>(std::numeric_limits<T>::min())) return std::numeric_limits<T>::min();
-    if (value >= static_cast<double>(std::numeric_limits<T>::max())) return std::numeric_limits<T>::max();
-    return static_cast<T>(value);
-  } else if constexpr (std::is_same_v<T, double>) {
-    return value;
-  } else {
-    return T(static_cast<float>(value));
-  }
-}
-
 double number(const Tensor& tensor, const char* name) {
   require(tensor.size() == 1, name, " has ", tensor.size(), " values, must be a scalar");
   return dispatch_number(tensor.dtype, [&]<class T>() { return static_cast<double>(*tensor.as<T>()); });
@@ -40,7 +26,11 @@ double number(const Tensor& tensor, const char* name) {
 class CosineWindow : public Kernel {
  public:
   CosineWindow(const NodeSpec& node, double a, double b, double c)
-      : type_(output_type(node.attributes)), periodic_(node.attributes.integer("periodic", 1) != 0), a_(a), b_(b), c_(c) {}
+      : type_(output_type(node.attributes)),
+        periodic_(node.attributes.integer("periodic", 1) != 0),
+        a_(a),
+        b_(b),
+        c_(c) {}
 
   void plan(PlanContext& ctx) const override {
     const std::vector<int64_t> size = to_int64(ctx.value(0));
@@ -56,7 +46,7 @@ class CosineWindow : public Kernel {
       T* y = ctx.output(0).as<T>();
       for (int64_t n = 0; n < size; ++n) {
         const double angle = 2 * kPi * static_cast<double>(n) / period;
-        y[n] = to_element<T>(a_ - b_ * std::cos(angle) + c_ * std::cos(2 * angle));
+        y[n] = saturate<T>(a_ - b_ * std::cos(angle) + c_ * std::cos(2 * angle));
       }
     });
   }
@@ -89,13 +79,14 @@ class MelWeightMatrix : public Kernel {
     const double bins = number(ctx.value(0), "num_mel_bins"), length = number(ctx.value(1), "dft_length");
     const double rate = number(ctx.value(2), "sample_rate");
     constexpr double kMost = 1 << 28;
-    require(bins >= 0 && bins <= kMost && length >= 0 && length <= kMost && rate > 0, "num_mel_bins ", bins, ", dft_length ",
-            length, " and sample_rate ", rate, " must be positive");
+    require(bins >= 0 && bins <= kMost && length >= 0 && length <= kMost && rate > 0, "num_mel_bins ", bins,
+            ", dft_length ", length, " and sample_rate ", rate, " must be positive");
     State state;
     state.bins = static_cast<int64_t>(bins);
     state.rows = static_cast<int64_t>(length) / 2 + 1;
     const auto mel = [](double hertz) { return 2595 * std::log1p(hertz / 700) / std::log(10.0); };
-    const double low = mel(number(ctx.value(3), "lower_edge_hertz")), high = mel(number(ctx.value(4), "upper_edge_hertz"));
+    const double low = mel(number(ctx.value(3), "lower_edge_hertz")),
+                 high = mel(number(ctx.value(4), "upper_edge_hertz"));
     const double step = (high - low) / (bins + 2);
     ctx.output(0, type_, {state.rows, state.bins});
     for (int64_t i = 0; i < state.bins + 2; ++i) {
@@ -117,7 +108,7 @@ class MelWeightMatrix : public Kernel {
         const int64_t low = state.places[bin], centre = state.places[bin + 1], high = state.places[bin + 2];
         const auto set = [&](int64_t row, int64_t above, int64_t below) {
           if (row < state.rows)
-            y[row * state.bins + bin] = to_element<T>(static_cast<double>(above) / static_cast<double>(below));
+            y[row * state.bins + bin] = saturate<T>(static_cast<double>(above) / static_cast<double>(below));
         };
         if (low == centre) set(centre, 1, 1);
         for (int64_t row = low; low != centre && row <= centre; ++row) set(row, row - low, centre - low);
@@ -138,7 +129,10 @@ class MelWeightMatrix : public Kernel {
 const Registration registration{
     {.op = "HannWindow", .inputs = {kIndices}, .make = make_kernel<HannWindow>, .declines = decline_output_type},
     {.op = "HammingWindow", .inputs = {kIndices}, .make = make_kernel<HammingWindow>, .declines = decline_output_type},
-    {.op = "BlackmanWindow", .inputs = {kIndices}, .make = make_kernel<BlackmanWindow>, .declines = decline_output_type},
+    {.op = "BlackmanWindow",
+     .inputs = {kIndices},
+     .make = make_kernel<BlackmanWindow>,
+     .declines = decline_output_type},
     {.op = "MelWeightMatrix",
      .inputs = {kIndices, kIndices, kIndices, kFloats, kFloats},
      .make = make_kernel<MelWeightMatrix>,

@@ -80,7 +80,8 @@ class Slice : public Kernel {
     const std::vector<int64_t> axes = ctx.has_input(3) ? to_int64(ctx.value(3)) : std::vector<int64_t>{};
     const std::vector<int64_t> steps = ctx.has_input(4) ? to_int64(ctx.value(4)) : std::vector<int64_t>{};
     require(ends.size() == starts.size(), "starts has ", starts.size(), " values, ends has ", ends.size());
-    require(!ctx.has_input(3) || axes.size() == starts.size(), "starts has ", starts.size(), " values, axes has ", axes.size());
+    require(!ctx.has_input(3) || axes.size() == starts.size(), "starts has ", starts.size(), " values, axes has ",
+            axes.size());
     require(!ctx.has_input(4) || steps.size() == starts.size(), "starts has ", starts.size(), " values, steps has ",
             steps.size());
     require(ctx.has_input(3) || static_cast<int>(starts.size()) <= shape.rank(), "starts has ", starts.size(),

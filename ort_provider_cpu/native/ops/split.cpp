@@ -67,7 +67,8 @@ class Split : public Kernel {
     return sizes;
   }
 
-  static std::vector<Part> parts_of(const PlanContext& ctx, const Shape& shape, int axis, const std::vector<int64_t>& sizes) {
+  static std::vector<Part> parts_of(const PlanContext& ctx, const Shape& shape, int axis,
+                                    const std::vector<int64_t>& sizes) {
     const int64_t inner = shape.size_from(axis + 1), outer = shape.size_to(axis);
     const int64_t element = static_cast<int64_t>(size_of(ctx.dtype(0)));
     std::vector<Part> parts;

@@ -13,12 +13,13 @@ class Tile : public Kernel {
   void plan(PlanContext& ctx) const override {
     const Shape& shape = ctx.shape(0);
     const std::vector<int64_t> repeats = to_int64(ctx.value(1));
-    require(static_cast<int>(repeats.size()) == shape.rank(), "repeats has ", repeats.size(), " values for rank ", shape.rank());
+    require(static_cast<int>(repeats.size()) == shape.rank(), "repeats has ", repeats.size(), " values for rank ",
+            shape.rank());
     Shape out = shape;
     for (int i = 0; i < shape.rank(); ++i) {
       require(repeats[i] >= 0, "repeats has the negative value ", repeats[i]);
-      require(!__builtin_mul_overflow(shape[i], repeats[i], &out[i]), "axis ", i, " of ", shape[i], " cannot be repeated ",
-              repeats[i], " times");
+      require(!__builtin_mul_overflow(shape[i], repeats[i], &out[i]), "axis ", i, " of ", shape[i],
+              " cannot be repeated ", repeats[i], " times");
     }
     if (out.size() == shape.size()) {
       ctx.alias(0, 0, out);

@@ -63,7 +63,8 @@ class Selector {
     const compute_t<T> limit = chosen;
     int found = 0;
     if (limit != limit) {
-      for (int64_t i = 0; i < n && !kLargest; ++i) found |= static_cast<compute_t<T>>(x[i]) == static_cast<compute_t<T>>(x[i]);
+      for (int64_t i = 0; i < n && !kLargest; ++i)
+        found |= static_cast<compute_t<T>>(x[i]) == static_cast<compute_t<T>>(x[i]);
     } else {
       for (int64_t i = 0; i < n; ++i) found |= kLargest ? !(x[i] <= limit) : x[i] < limit;
     }
@@ -84,7 +85,8 @@ class Selector {
   /// Leaves the best k, the worst of them last.
   void keep_best() {
     if (candidates_.size() <= k_) return;
-    std::nth_element(candidates_.begin(), candidates_.begin() + static_cast<int64_t>(k_) - 1, candidates_.end(), std::greater<>());
+    std::nth_element(candidates_.begin(), candidates_.begin() + static_cast<int64_t>(k_) - 1, candidates_.end(),
+                     std::greater<>());
     candidates_.resize(k_);
   }
 
@@ -105,10 +107,10 @@ class TopK : public Kernel {
     require(ctx.shape(1).size() == 1, "K has the shape ", ctx.shape(1), ", expected one element");
     const int64_t k = *ctx.value(1).as<const int64_t>();
     require(k >= 0 && k <= out[axis], "K is ", k, ", axis ", axis, " has ", out[axis], " elements");
+    if (out[axis] > int64_t{UINT32_MAX}) throw_not_implemented("an axis of more than 2^32 elements");
     out[axis] = k;
     ctx.output(0, ctx.dtype(0), out);
     ctx.output(1, DType::i64, out);
-    if (out[axis] > int64_t{UINT32_MAX}) throw_not_implemented("an axis of more than 2^32 elements");
     if (!ctx.wants(0) || !ctx.wants(1))
       ctx.scratch(static_cast<size_t>(out.size()) * (ctx.wants(0) ? sizeof(int64_t) : size_of(ctx.dtype(0))));
     ctx.state(k);
@@ -145,8 +147,9 @@ class TopK : public Kernel {
         const int64_t o = group / groups, first = group % groups * width, count = std::min(width, inner - first);
         const T* from = x.as<const T>() + o * n * inner + first;
         if (inner > 1) {
-          simd::movement_table().transpose[std::countr_zero(sizeof(T))](
-              from, inner * static_cast<int64_t>(sizeof(T)), rows.data(), n * static_cast<int64_t>(sizeof(T)), n, count);
+          simd::movement_table().transpose[std::countr_zero(sizeof(T))](from, inner * static_cast<int64_t>(sizeof(T)),
+                                                                        rows.data(),
+                                                                        n * static_cast<int64_t>(sizeof(T)), n, count);
           from = rows.data();
         }
         for (int64_t i = 0; i < count; ++i)

@@ -13,7 +13,8 @@ class Transpose : public Kernel {
   void plan(PlanContext& ctx) const override {
     const Shape& shape = ctx.shape(0);
     const int rank = shape.rank();
-    require(perm_.empty() || static_cast<int>(perm_.size()) == rank, "perm has ", perm_.size(), " axes for rank ", rank);
+    require(perm_.empty() || static_cast<int>(perm_.size()) == rank, "perm has ", perm_.size(), " axes for rank ",
+            rank);
     std::array<int, kMaxRank> axes{};
     Shape out = Shape::filled(rank, 0);
     unsigned seen = 0;
@@ -23,7 +24,8 @@ class Transpose : public Kernel {
       seen |= 1u << axes[i];
       out[i] = shape[axes[i]];
     }
-    const StridedCopy copy = permutation(size_of(ctx.dtype(0)), shape, std::span(axes).first(static_cast<size_t>(rank)));
+    const StridedCopy copy =
+        permutation(size_of(ctx.dtype(0)), shape, std::span(axes).first(static_cast<size_t>(rank)));
     if (shape.size() == 0 || copy.is_contiguous()) {
       ctx.alias(0, 0, out);
       return;

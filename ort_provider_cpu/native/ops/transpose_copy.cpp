@@ -107,8 +107,8 @@ void StridedCopy::run_unit(const char* src, char* dst) const {
       simd::movement_table().copy_rows(src, inner_.src_stride, dst, inner_.dst_stride, inner_.size, run_bytes_);
       return;
     case Kind::transpose:
-      simd::movement_table().transpose[std::countr_zero(run_bytes_)](src, rows_.src_stride, dst, inner_.dst_stride, rows_.size,
-                                                                     inner_.size);
+      simd::movement_table().transpose[std::countr_zero(run_bytes_)](src, rows_.src_stride, dst, inner_.dst_stride,
+                                                                     rows_.size, inner_.size);
       return;
     case Kind::strided: copy_strided(run_bytes_, src, inner_.src_stride, dst, inner_.dst_stride, inner_.size); return;
   }
@@ -181,7 +181,8 @@ StridedCopy permutation(size_t element_bytes, const Shape& shape, std::span<cons
 
 void copy_bytes(const RunContext& ctx, const void* src, void* dst, size_t bytes) {
   ctx.parallel_for(static_cast<int64_t>(bytes), kCopyGrainBytes, [&](int64_t begin, int64_t end) {
-    std::memcpy(static_cast<char*>(dst) + begin, static_cast<const char*>(src) + begin, static_cast<size_t>(end - begin));
+    std::memcpy(static_cast<char*>(dst) + begin, static_cast<const char*>(src) + begin,
+                static_cast<size_t>(end - begin));
   });
 }
 

@@ -11,8 +11,8 @@ namespace ort_cpu {
 
 /// dst[i, j, ...] = src[i, j, ...] with any strides: a source stride may be 0 or negative.
 ///
-/// Made once per shape: dimensions that lie one after another in both arrays are merged, and the innermost ones become runs,
-/// a transpose, or a strided walk. The destination's elements must not overlap, nor the two arrays.
+/// Made once per shape: dimensions that lie one after another in both arrays are merged, and the innermost ones become
+/// runs, a transpose, or a strided walk. The destination's elements must not overlap, nor the two arrays.
 class StridedCopy {
  public:
   static constexpr int kMaxDims = 16;

@@ -76,10 +76,13 @@ std::unique_ptr<Kernel> make_number(const NodeSpec& node) {
 
 /// The bytes of the output from the elements of X: what the operators that answer a question share.
 template <class F>
-void answer(RunContext& ctx, F&& f) {
-  uint8_t* y = ctx.output(0).as<uint8_t>();
+void answer(RunContext& ctx, F f) {
   ctx.parallel_for(ctx.input(0).size(), grain_of(kNsPerElement), [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) y[i] = f(i) ? 1 : 0;
+    // Copies: for all that the compiler knows, bytes may be stored into what is captured.
+    const F own = f;
+    uint8_t* y = ctx.output(0).as<uint8_t>();
+#pragma GCC ivdep
+    for (int64_t i = begin; i < end; ++i) y[i] = own(i) ? 1 : 0;
   });
 }
 
@@ -113,25 +116,26 @@ SpecialBits special_bits(DType type) {
 }
 
 template <class F>
-void classify(RunContext& ctx, F&& f) {
+void classify(RunContext& ctx, F f) {
   const Tensor& x = ctx.input(0);
   if (x.dtype == DType::f32) {
-    answer(ctx, [&, p = x.as<float>()](int64_t i) { return f(p[i] != p[i], std::isinf(p[i]), p[i] < 0); });
+    answer(ctx, [f, p = x.as<float>()](int64_t i) { return f(p[i] != p[i], std::isinf(p[i]), p[i] < 0); });
   } else if (x.dtype == DType::f64) {
-    answer(ctx, [&, p = x.as<double>()](int64_t i) { return f(p[i] != p[i], std::isinf(p[i]), p[i] < 0); });
+    answer(ctx, [f, p = x.as<double>()](int64_t i) { return f(p[i] != p[i], std::isinf(p[i]), p[i] < 0); });
   } else if (x.dtype == DType::f8e4m3fnuz || x.dtype == DType::f8e5m2fnuz) {
-    answer(ctx, [&, p = x.as<uint8_t>()](int64_t i) { return f(p[i] == 0x80, false, false); });
+    answer(ctx, [f, p = x.as<uint8_t>()](int64_t i) { return f(p[i] == 0x80, false, false); });
   } else {
     const SpecialBits special = special_bits(x.dtype);
-    const auto of_bits = [&](unsigned bits) {
+    const bool has_infinity = x.dtype != DType::f8e4m3fn;
+    const auto of_bits = [f, special, has_infinity](unsigned bits) {
       const unsigned magnitude = bits & special.magnitude;
-      const bool infinite = magnitude == special.infinity && x.dtype != DType::f8e4m3fn;
+      const bool infinite = magnitude == special.infinity && has_infinity;
       return f(magnitude > special.infinity, infinite, bits > special.magnitude);
     };
     if (size_of(x.dtype) == 2) {
-      answer(ctx, [&, p = x.as<uint16_t>()](int64_t i) { return of_bits(p[i]); });
+      answer(ctx, [of_bits, p = x.as<uint16_t>()](int64_t i) { return of_bits(p[i]); });
     } else {
-      answer(ctx, [&, p = x.as<uint8_t>()](int64_t i) { return of_bits(p[i]); });
+      answer(ctx, [of_bits, p = x.as<uint8_t>()](int64_t i) { return of_bits(p[i]); });
     }
   }
 }
@@ -154,8 +158,8 @@ class IsInf : public Kernel {
         negative_(node.attributes.integer("detect_negative", 1) != 0) {}
   void plan(PlanContext& ctx) const override { ctx.output(0, DType::boolean, ctx.shape(0)); }
   void run(RunContext& ctx) const override {
-    classify(ctx, [this](bool, bool infinite, bool negative) {
-      return infinite && (negative ? negative_ : positive_);
+    classify(ctx, [positive = positive_, negative = negative_](bool, bool infinite, bool below) {
+      return infinite && (below ? negative : positive);
     });
   }
 

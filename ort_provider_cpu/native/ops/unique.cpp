@@ -78,14 +78,16 @@ Groups group_slices(const T* x, int64_t outer, int64_t size, int64_t inner) {
   Groups groups;
   groups.order.resize(static_cast<size_t>(size));
   std::iota(groups.order.begin(), groups.order.end(), int64_t{0});
-  std::stable_sort(groups.order.begin(), groups.order.end(), [&](int64_t a, int64_t b) { return compare(a, b, by_key) < 0; });
+  std::stable_sort(groups.order.begin(), groups.order.end(),
+                   [&](int64_t a, int64_t b) { return compare(a, b, by_key) < 0; });
   for (size_t i = 0; i < groups.order.size(); ++i)
-    if (i == 0 || compare(groups.order[i - 1], groups.order[i], by_value) != 0) groups.starts.push_back(static_cast<int64_t>(i));
+    if (i == 0 || compare(groups.order[i - 1], groups.order[i], by_value) != 0)
+      groups.starts.push_back(static_cast<int64_t>(i));
   return groups;
 }
 
-/// Y = the distinct elements of X, or slices along `axis`; indices [count] where each is first, inverse_indices which of Y each
-/// of X is, counts [count] how often. Sorted, or in order of the first occurrence.
+/// Y = the distinct elements of X, or slices along `axis`; indices [count] where each is first, inverse_indices which
+/// of Y each of X is, counts [count] how often. Sorted, or in order of the first occurrence.
 class Unique : public Kernel {
  public:
   explicit Unique(const NodeSpec& node)
@@ -109,12 +111,14 @@ class Unique : public Kernel {
     const auto group = [&]<class T>() {
       return by_slice ? group_slices(x.as<const T>(), outer, size, inner) : group_elements(x.elements<const T>());
     };
-    const Groups groups = x.dtype == DType::boolean ? group.template operator()<uint8_t>() : dispatch_number(x.dtype, group);
+    const Groups groups =
+        x.dtype == DType::boolean ? group.template operator()<uint8_t>() : dispatch_number(x.dtype, group);
 
     std::vector<int64_t> sequence(static_cast<size_t>(groups.count()));
     std::iota(sequence.begin(), sequence.end(), int64_t{0});
     if (!is_sorted_)
-      std::sort(sequence.begin(), sequence.end(), [&](int64_t a, int64_t b) { return groups.first(a) < groups.first(b); });
+      std::sort(sequence.begin(), sequence.end(),
+                [&](int64_t a, int64_t b) { return groups.first(a) < groups.first(b); });
 
     if (ctx.wants(0)) {
       Shape out = by_slice ? shape : Shape{0};
@@ -123,7 +127,8 @@ class Unique : public Kernel {
       const size_t bytes = static_cast<size_t>(inner) * size_of(x.dtype);
       for (int64_t o = 0; o < outer; ++o)
         for (int64_t i = 0; i < groups.count() && bytes > 0; ++i)
-          std::copy_n(x.as<const char>() + static_cast<size_t>(o * size + groups.first(sequence[static_cast<size_t>(i)])) * bytes,
+          std::copy_n(x.as<const char>() +
+                          static_cast<size_t>(o * size + groups.first(sequence[static_cast<size_t>(i)])) * bytes,
                       bytes, y.as<char>() + static_cast<size_t>(o * groups.count() + i) * bytes);
     }
     if (ctx.wants(1) || ctx.wants(2) || ctx.wants(3)) write_indices(ctx, groups, sequence, size);

@@ -7,7 +7,8 @@
 namespace ort_cpu {
 namespace {
 
-/// y = zeros, with x at the flat `indices` into the tensor that was pooled. x, indices [N, C, *spatial] -> y [N, C, *out].
+/// y = zeros, with x at the flat `indices` into the tensor that was pooled. x, indices [N, C, *spatial] -> y [N, C,
+/// *out].
 ///
 /// An `output_shape` larger than what was pooled adds zeros after each axis.
 class MaxUnpool : public Kernel {
@@ -31,10 +32,9 @@ class MaxUnpool : public Kernel {
     Shape pooled = x;
     for (int i = 0; i < rank; ++i) {
       int64_t size = 0;
-      const bool overflow = __builtin_mul_overflow(x[2 + i] - 1, strides_[i], &size) ||
-                            __builtin_sub_overflow(size, pads_[i], &size) ||
-                            __builtin_sub_overflow(size, pads_[rank + i], &size) ||
-                            __builtin_add_overflow(size, kernel_[i], &size);
+      const bool overflow =
+          __builtin_mul_overflow(x[2 + i] - 1, strides_[i], &size) || __builtin_sub_overflow(size, pads_[i], &size) ||
+          __builtin_sub_overflow(size, pads_[rank + i], &size) || __builtin_add_overflow(size, kernel_[i], &size);
       require(!overflow && size >= 1, "pads and strides leave nothing of spatial axis ", i);
       pooled[2 + i] = size;
     }

@@ -325,12 +325,13 @@ struct BoundRunObject {
   vectorcallfunc vectorcall;
   PyObject* runner;
   PyObject* session;  // a weak reference
+  PyObject* held;     // the session itself, once nobody else has it; null before
   PyObject* method;   // a function whose first argument is the session
   PyObject* gate;     // a list; unless it is empty, the method answers
 };
 
 PyObject* call_method(BoundRunObject* self, PyObject* const* arguments, size_t flags, PyObject* names) {
-  Reference session(PyObject_CallNoArgs(self->session));
+  Reference session(self->held != nullptr ? Py_NewRef(self->held) : PyObject_CallNoArgs(self->session));
   if (session.get() == nullptr) return nullptr;
   const auto count = PyVectorcall_NARGS(flags);
   const auto total = count + (names == nullptr ? 0 : PyTuple_GET_SIZE(names));
@@ -354,6 +355,7 @@ void dealloc_bound_run(PyObject* object) {
   auto* self = reinterpret_cast<BoundRunObject*>(object);
   Py_XDECREF(self->runner);
   Py_XDECREF(self->session);
+  Py_XDECREF(self->held);
   Py_XDECREF(self->method);
   Py_XDECREF(self->gate);
   PyTypeObject* type = Py_TYPE(object);
@@ -361,10 +363,20 @@ void dealloc_bound_run(PyObject* object) {
   Py_DECREF(type);
 }
 
-/// What the callable does not have itself, its documentation and its name say, is that of the method.
+PyObject* hold_session(PyObject* object, PyObject* session) {
+  auto* self = reinterpret_cast<BoundRunObject*>(object);
+  Py_XSETREF(self->held, Py_NewRef(session));
+  Py_RETURN_NONE;
+}
+
+/// Apart from `hold_session`, the callable looks like the method.
 PyObject* get_attribute(PyObject* object, PyObject* name) {
+  if (PyUnicode_CompareWithASCIIString(name, "hold_session") == 0) return PyObject_GenericGetAttr(object, name);
   return PyObject_GetAttr(reinterpret_cast<BoundRunObject*>(object)->method, name);
 }
+
+PyMethodDef bound_run_methods[] = {{"hold_session", hold_session, METH_O, "Keeps the session alive as long as the callable."},
+                                   {nullptr, nullptr, 0, nullptr}};
 
 PyMemberDef bound_run_members[] = {
     {"__vectorcalloffset__", T_PYSSIZET, offsetof(BoundRunObject, vectorcall), READONLY, nullptr}, {nullptr, 0, 0, 0, nullptr}};
@@ -373,6 +385,7 @@ PyType_Slot bound_run_slots[] = {{Py_tp_dealloc, reinterpret_cast<void*>(dealloc
                                  {Py_tp_call, reinterpret_cast<void*>(PyVectorcall_Call)},
                                  {Py_tp_getattro, reinterpret_cast<void*>(get_attribute)},
                                  {Py_tp_members, bound_run_members},
+                                 {Py_tp_methods, bound_run_methods},
                                  {0, nullptr}};
 
 PyType_Spec bound_run_spec = {"ort_provider_cpu._native.BoundRun", sizeof(BoundRunObject), 0,

@@ -23,7 +23,8 @@ constexpr int kUsualPanel = 1, kWidestPanel = 1;
 constexpr int max_pixels(int) { return 3; }
 #endif
 
-/// Accumulators of a tile: [set][pixel][vector]. Small tiles spread k over several sets to hide the latency of additions.
+/// Accumulators of a tile: [set][pixel][vector]. Small tiles spread k over several sets to hide the latency of
+/// additions.
 template <int Pixels, int Vectors>
 struct Accumulators {
   static constexpr int kSets = Pixels * Vectors >= 8 ? 1 : Pixels * Vectors >= 4 ? 2 : 4;
@@ -46,7 +47,8 @@ ORT_CPU_INLINE void step(Vec (&acc)[Pixels][Vectors], const float* a, const floa
 
 /// Adds [pixels, k] x [k, panel] for `k` channels, in steps of four.
 template <int Vectors, int Pixels, int Stride, int From, int To>
-ORT_CPU_INLINE void multiply(Accumulators<Pixels, Vectors>& acc, const float* a, const float* b, int k, ConvTile& tile) {
+ORT_CPU_INLINE void multiply(Accumulators<Pixels, Vectors>& acc, const float* a, const float* b, int k,
+                             ConvTile& tile) {
   constexpr int kSets = Accumulators<Pixels, Vectors>::kSets;
   const char* ahead = tile.prefetch;
   const int64_t quarter = tile.prefetch_step / 4;
@@ -72,13 +74,14 @@ ORT_CPU_INLINE void multiply(Accumulators<Pixels, Vectors>& acc, const float* a,
 }
 
 template <int Vectors, int Pixels, int Stride, int From, int To>
-ORT_CPU_INLINE void multiply_tap(Accumulators<Pixels, Vectors>& acc, const float* a, const float* w, const ConvTap& tap, int k,
-                                 ConvTile& tile) {
+ORT_CPU_INLINE void multiply_tap(Accumulators<Pixels, Vectors>& acc, const float* a, const float* w, const ConvTap& tap,
+                                 int k, ConvTile& tile) {
   multiply<Vectors, Pixels, Stride, From, To>(acc, a + tap.input, w + tap.index * (16 * Vectors * kLanes), k, tile);
 }
 
 template <int Vectors, int Pixels, int Stride, bool SkipFirst, bool SkipLast>
-ORT_CPU_INLINE void multiply_block(Accumulators<Pixels, Vectors>& acc, const float* a, const float* w, int k, ConvTile& tile) {
+ORT_CPU_INLINE void multiply_block(Accumulators<Pixels, Vectors>& acc, const float* a, const float* w, int k,
+                                   ConvTile& tile) {
   const ConvTap* tap = tile.taps;
   const ConvTap* end = tap + tile.n_taps;
   if constexpr (SkipFirst || SkipLast) {
@@ -126,7 +129,8 @@ void conv_tile(ConvTile& tile) {
   if (tile.last && tile.residual != nullptr) {
 #pragma GCC unroll 16
     for (int j = 0; j < kVectors; ++j) {
-      const float* residual = tile.residual + (j / kVecsPerBlock) * tile.output_block_stride + (j % kVecsPerBlock) * kLanes;
+      const float* residual =
+          tile.residual + (j / kVecsPerBlock) * tile.output_block_stride + (j % kVecsPerBlock) * kLanes;
 #pragma GCC unroll 16
       for (int p = 0; p < Pixels; ++p) sum[p][j] += load(residual + p * 16);
     }
@@ -146,18 +150,21 @@ void conv_tile(ConvTile& tile) {
     for (int p = 0; p < Pixels; ++p) store(out + p * 16, sum[p][j]);
   }
   if (tile.last && !clamps && tile.activation.kind != ort_cpu::ActivationKind::none)
-    for (int j = 0; j < Blocks; ++j) activate_run(tile.output + j * tile.output_block_stride, Pixels * 16, tile.activation);
+    for (int j = 0; j < Blocks; ++j)
+      activate_run(tile.output + j * tile.output_block_stride, Pixels * 16, tile.activation);
 }
 
 template <int Blocks, int Stride, bool SkipFirst, bool SkipLast>
 ConvTileFunction by_pixels(int pixels) {
   switch (pixels) {
-#define ORT_CPU_PIXELS(n) \
-  case n:                 \
-    if constexpr (n <= max_pixels(Blocks)) return conv_tile<Blocks, n, Stride, SkipFirst, SkipLast>; else return nullptr;
-    ORT_CPU_PIXELS(1) ORT_CPU_PIXELS(2) ORT_CPU_PIXELS(3) ORT_CPU_PIXELS(4) ORT_CPU_PIXELS(5) ORT_CPU_PIXELS(6)
-    ORT_CPU_PIXELS(7) ORT_CPU_PIXELS(8) ORT_CPU_PIXELS(9) ORT_CPU_PIXELS(10) ORT_CPU_PIXELS(11) ORT_CPU_PIXELS(12)
-    ORT_CPU_PIXELS(13) ORT_CPU_PIXELS(14)
+#define ORT_CPU_PIXELS(n)                                                                            \
+  case n:                                                                                            \
+    if constexpr (n <= max_pixels(Blocks)) return conv_tile<Blocks, n, Stride, SkipFirst, SkipLast>; \
+    else return nullptr;
+    ORT_CPU_PIXELS(1)
+    ORT_CPU_PIXELS(2) ORT_CPU_PIXELS(3) ORT_CPU_PIXELS(4) ORT_CPU_PIXELS(5) ORT_CPU_PIXELS(6) ORT_CPU_PIXELS(7)
+        ORT_CPU_PIXELS(8) ORT_CPU_PIXELS(9) ORT_CPU_PIXELS(10) ORT_CPU_PIXELS(11) ORT_CPU_PIXELS(12) ORT_CPU_PIXELS(13)
+            ORT_CPU_PIXELS(14)
 #undef ORT_CPU_PIXELS
   }
   return nullptr;
@@ -165,18 +172,22 @@ ConvTileFunction by_pixels(int pixels) {
 
 template <int Blocks, int Stride>
 ConvTileFunction by_skips(int pixels, bool skip_first, bool skip_last) {
-  if (skip_first) return skip_last ? by_pixels<Blocks, Stride, true, true>(pixels) : by_pixels<Blocks, Stride, true, false>(pixels);
+  if (skip_first)
+    return skip_last ? by_pixels<Blocks, Stride, true, true>(pixels) : by_pixels<Blocks, Stride, true, false>(pixels);
   return skip_last ? by_pixels<Blocks, Stride, false, true>(pixels) : by_pixels<Blocks, Stride, false, false>(pixels);
 }
 
 template <int Blocks>
 ConvTileFunction by_stride(int pixels, int stride, bool skip_first, bool skip_last) {
-  return stride == 1 ? by_skips<Blocks, 1>(pixels, skip_first, skip_last) : by_skips<Blocks, 2>(pixels, skip_first, skip_last);
+  return stride == 1 ? by_skips<Blocks, 1>(pixels, skip_first, skip_last)
+                     : by_skips<Blocks, 2>(pixels, skip_first, skip_last);
 }
 
-ConvTileFunction tile_function([[maybe_unused]] int panel_blocks, int pixels, int stride, bool skip_first, bool skip_last) {
+ConvTileFunction tile_function([[maybe_unused]] int panel_blocks, int pixels, int stride, bool skip_first,
+                               bool skip_last) {
 #if defined(__AVX512F__)
-  if (panel_blocks == 4) return stride == 1 && !skip_first && !skip_last ? by_pixels<4, 1, false, false>(pixels) : nullptr;
+  if (panel_blocks == 4)
+    return stride == 1 && !skip_first && !skip_last ? by_pixels<4, 1, false, false>(pixels) : nullptr;
   if (panel_blocks == 2) return by_stride<2>(pixels, stride, skip_first, skip_last);
 #endif
   return by_stride<1>(pixels, stride, skip_first, skip_last);

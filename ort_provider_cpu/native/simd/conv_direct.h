@@ -12,15 +12,15 @@ struct ConvTap {
   int64_t index;
 };
 
-/// One tile: output[p, o] = activation(bias[o] + sum over blocks, taps, k of input[tap][p, k] * weights[block][tap][k, o] +
-/// residual[p, o]). Offsets and strides count floats. Channels past `tail` in the last input block are never read.
+/// One tile: output[p, o] = activation(bias[o] + sum over blocks, taps, k of input[tap][p, k] * weights[block][tap][k,
+/// o] + residual[p, o]). Offsets and strides count floats. Channels past `tail` in the last input block are never read.
 struct ConvTile {
   const float* input;
   int64_t input_block_stride;
   const ConvTap* taps;
-  int n_taps;    // a multiple of 3 for tiles that skip pixels: taps then come in rows of three
-  int n_blocks;  // whole blocks of 16 input channels
-  int tail;      // channels in one more, partial block
+  int n_taps;            // a multiple of 3 for tiles that skip pixels: taps then come in rows of three
+  int n_blocks;          // whole blocks of 16 input channels
+  int tail;              // channels in one more, partial block
   const float* weights;  // [blocks, taps, 16, panel]
   int64_t weight_block_stride;
   const float* bias;      // may be null
@@ -36,12 +36,12 @@ struct ConvTile {
 using ConvTileFunction = void (*)(ConvTile&);
 
 struct ConvDirectTable {
-  int usual_panel;  // in blocks of 16 channels; panels of one block always work too
+  int usual_panel;   // in blocks of 16 channels; panels of one block always work too
   int widest_panel;  // for tiles of few pixels, without strides and skipping
   /// The most pixels of a tile with a panel of so many blocks.
   int (*max_pixels)(int panel_blocks);
-  /// The function for a number of pixels, which lie `stride` (1 or 2) pixels apart in the input. Skipping tiles leave the first
-  /// pixel out of the first of each three taps, or the last pixel out of the last.
+  /// The function for a number of pixels, which lie `stride` (1 or 2) pixels apart in the input. Skipping tiles leave
+  /// the first pixel out of the first of each three taps, or the last pixel out of the last.
   ConvTileFunction (*tile)(int panel_blocks, int pixels, int stride, bool skip_first, bool skip_last);
 };
 

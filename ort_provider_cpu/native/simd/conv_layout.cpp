@@ -19,8 +19,7 @@ template <int Distance>
 ORT_CPU_INLINE void transpose_step(Vec (&rows)[kLanes]) {
 #pragma GCC unroll 16
   for (int i = 0; i < kLanes; ++i)
-    if ((i & Distance) == 0)
-      exchange<Distance>(rows[i], rows[i + Distance], std::make_integer_sequence<int, kLanes>{});
+    if ((i & Distance) == 0) exchange<Distance>(rows[i], rows[i + Distance], std::make_integer_sequence<int, kLanes>{});
 }
 
 /// Transposes a square matrix in registers.
@@ -42,7 +41,8 @@ void to_blocked(const float* planes, int64_t plane_stride, int channels, int64_t
         for (int i = 0; i < kLanes; ++i) rows[i] = load(planes + (c + i) * plane_stride + p);
       } else {
 #pragma GCC unroll 16
-        for (int i = 0; i < kLanes; ++i) rows[i] = i < present ? load_first(planes + (c + i) * plane_stride + p, n) : Vec{};
+        for (int i = 0; i < kLanes; ++i)
+          rows[i] = i < present ? load_first(planes + (c + i) * plane_stride + p, n) : Vec{};
       }
       transpose(rows);
 #pragma GCC unroll 16

@@ -23,8 +23,7 @@ ORT_CPU_INLINE void tile(const PlaneProduct& a, int64_t q) {
   for (int m = 0; m < Rows; ++m) {
     const Vec bias = a.bias != nullptr ? set1(a.bias[m]) : Vec{};
 #pragma GCC unroll 8
-    for (int v = 0; v < Vectors; ++v)
-      acc[m][v] = bias;
+    for (int v = 0; v < Vectors; ++v) acc[m][v] = bias;
   }
   const float* input = a.input + q;
   const float* w = a.weights;

@@ -5,12 +5,13 @@
 
 namespace ort_cpu::simd {
 
-/// out[m, q] = start + sum over k of weights[m * weight_stride + k * weight_step] * input[rows[k] + q] for q in [0, columns).
-/// The input is readable up to a register's lanes past the last column; the output is written to whole registers too.
+/// out[m, q] = start + sum over k of weights[m * weight_stride + k * weight_step] * input[rows[k] + q] for q in [0,
+/// columns). The input is readable up to a register's lanes past the last column; the output is written to whole
+/// registers too.
 struct PlaneProduct {
   const float* weights;
   int64_t weight_stride, weight_step;
-  int m;                  // at most `max_rows`
+  int m;  // at most `max_rows`
   const float* input;
   const int64_t* rows;
   int64_t n_rows;

@@ -51,18 +51,21 @@ void stem_tile(const StemTile& tile) {
     for (int p = 0; p < Pixels; ++p) store(out + p * 16, clamps ? clamp(acc[p][j]) : acc[p][j]);
   }
   if (tile.last && !clamps && tile.activation.kind != ort_cpu::ActivationKind::none)
-    for (int j = 0; j < Blocks; ++j) activate_run(tile.output + j * tile.output_block_stride, Pixels * 16, tile.activation);
+    for (int j = 0; j < Blocks; ++j)
+      activate_run(tile.output + j * tile.output_block_stride, Pixels * 16, tile.activation);
 }
 
 template <int Blocks>
 StemTileFunction by_pixels(int pixels) {
   switch (pixels) {
-#define ORT_CPU_PIXELS(n) \
-  case n:                 \
-    if constexpr (n <= kMaxPixels) return stem_tile<Blocks, n>; else return nullptr;
-    ORT_CPU_PIXELS(1) ORT_CPU_PIXELS(2) ORT_CPU_PIXELS(3) ORT_CPU_PIXELS(4) ORT_CPU_PIXELS(5) ORT_CPU_PIXELS(6)
-    ORT_CPU_PIXELS(7) ORT_CPU_PIXELS(8) ORT_CPU_PIXELS(9) ORT_CPU_PIXELS(10) ORT_CPU_PIXELS(11) ORT_CPU_PIXELS(12)
-    ORT_CPU_PIXELS(13) ORT_CPU_PIXELS(14)
+#define ORT_CPU_PIXELS(n)                                       \
+  case n:                                                       \
+    if constexpr (n <= kMaxPixels) return stem_tile<Blocks, n>; \
+    else return nullptr;
+    ORT_CPU_PIXELS(1)
+    ORT_CPU_PIXELS(2) ORT_CPU_PIXELS(3) ORT_CPU_PIXELS(4) ORT_CPU_PIXELS(5) ORT_CPU_PIXELS(6) ORT_CPU_PIXELS(7)
+        ORT_CPU_PIXELS(8) ORT_CPU_PIXELS(9) ORT_CPU_PIXELS(10) ORT_CPU_PIXELS(11) ORT_CPU_PIXELS(12) ORT_CPU_PIXELS(13)
+            ORT_CPU_PIXELS(14)
 #undef ORT_CPU_PIXELS
   }
   return nullptr;

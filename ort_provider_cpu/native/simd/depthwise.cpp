@@ -56,7 +56,8 @@ ORT_CPU_INLINE void run_tile(const DepthwiseRun& a, int64_t first, int lane) {
   finish_run(a, first, lane, acc);
 }
 
-/// As `run_tile`, for rows of `Width` adjacent taps and a stride of one or two pixels: each input pixel is loaded once a row.
+/// As `run_tile`, for rows of `Width` adjacent taps and a stride of one or two pixels: each input pixel is loaded once
+/// a row.
 template <int Width, int Stride, int Pixels>
 ORT_CPU_INLINE void run_rows(const DepthwiseRun& a, int64_t first, int lane) {
   Vec acc[Pixels];
@@ -90,12 +91,14 @@ using RunTile = void (*)(const DepthwiseRun&, int64_t first, int lane);
 template <class S>
 RunTile run_by_pixels(int pixels) {
   switch (pixels) {
-#define ORT_CPU_PIXELS(n) \
-  case n:                 \
-    if constexpr (n <= S::kPixels) return S::template tile<n>; else return nullptr;
-    ORT_CPU_PIXELS(1) ORT_CPU_PIXELS(2) ORT_CPU_PIXELS(3) ORT_CPU_PIXELS(4) ORT_CPU_PIXELS(5) ORT_CPU_PIXELS(6)
-    ORT_CPU_PIXELS(7) ORT_CPU_PIXELS(8) ORT_CPU_PIXELS(9) ORT_CPU_PIXELS(10) ORT_CPU_PIXELS(11) ORT_CPU_PIXELS(12)
-    ORT_CPU_PIXELS(13) ORT_CPU_PIXELS(14)
+#define ORT_CPU_PIXELS(n)                                      \
+  case n:                                                      \
+    if constexpr (n <= S::kPixels) return S::template tile<n>; \
+    else return nullptr;
+    ORT_CPU_PIXELS(1)
+    ORT_CPU_PIXELS(2) ORT_CPU_PIXELS(3) ORT_CPU_PIXELS(4) ORT_CPU_PIXELS(5) ORT_CPU_PIXELS(6) ORT_CPU_PIXELS(7)
+        ORT_CPU_PIXELS(8) ORT_CPU_PIXELS(9) ORT_CPU_PIXELS(10) ORT_CPU_PIXELS(11) ORT_CPU_PIXELS(12) ORT_CPU_PIXELS(13)
+            ORT_CPU_PIXELS(14)
 #undef ORT_CPU_PIXELS
   }
   return nullptr;
@@ -105,14 +108,18 @@ template <int Stride>
 struct AnyTaps {
   static constexpr int kPixels = kRunPixels;
   template <int Pixels>
-  static void tile(const DepthwiseRun& a, int64_t first, int lane) { run_tile<Pixels, Stride>(a, first, lane); }
+  static void tile(const DepthwiseRun& a, int64_t first, int lane) {
+    run_tile<Pixels, Stride>(a, first, lane);
+  }
 };
 
 template <int Width, int Stride>
 struct RowsOfTaps {
   static constexpr int kPixels = 10;
   template <int Pixels>
-  static void tile(const DepthwiseRun& a, int64_t first, int lane) { run_rows<Width, Stride, Pixels>(a, first, lane); }
+  static void tile(const DepthwiseRun& a, int64_t first, int lane) {
+    run_rows<Width, Stride, Pixels>(a, first, lane);
+  }
 };
 
 struct RunShape {
@@ -120,7 +127,9 @@ struct RunShape {
   RunTile (*by_pixels)(int);
 };
 template <class S>
-RunShape shape_of() { return {S::kPixels, run_by_pixels<S>}; }
+RunShape shape_of() {
+  return {S::kPixels, run_by_pixels<S>};
+}
 
 RunShape shape_of_run(const DepthwiseRun& a) {
   if constexpr (kManyRegisters) {
@@ -148,10 +157,11 @@ void run(const DepthwiseRun& a) {
     activate_run(a.output, a.pixels * 16, a.activation);
 }
 
-/// `Rows` output rows of `Pixels` pixels at output column `column`; input rows whose bit is not set in `valid` are skipped.
+/// `Rows` output rows of `Pixels` pixels at output column `column`; input rows whose bit is not set in `valid` are
+/// skipped.
 template <int Rows, int Pixels, int Stride, bool SkipFirst, bool SkipLast>
-ORT_CPU_INLINE void tile_3x3(const Depthwise3x3& a, const float* input, float* output, const float* residual, unsigned valid,
-                             int lane) {
+ORT_CPU_INLINE void tile_3x3(const Depthwise3x3& a, const float* input, float* output, const float* residual,
+                             unsigned valid, int lane) {
   constexpr int kHeight = (Rows - 1) * Stride + 3, kWidth = (Pixels - 1) * Stride + 3;
   Vec weights[9], acc[Rows][Pixels];
 #pragma GCC unroll 9
@@ -218,14 +228,18 @@ Tile3x3 tile_by_pixels(int pixels) {
 template <int Rows, int Stride>
 Tile3x3 tile_by_skips(int pixels, bool skip_first, bool skip_last) {
   if (skip_first)
-    return skip_last ? tile_by_pixels<Rows, Stride, true, true>(pixels) : tile_by_pixels<Rows, Stride, true, false>(pixels);
-  return skip_last ? tile_by_pixels<Rows, Stride, false, true>(pixels) : tile_by_pixels<Rows, Stride, false, false>(pixels);
+    return skip_last ? tile_by_pixels<Rows, Stride, true, true>(pixels)
+                     : tile_by_pixels<Rows, Stride, true, false>(pixels);
+  return skip_last ? tile_by_pixels<Rows, Stride, false, true>(pixels)
+                   : tile_by_pixels<Rows, Stride, false, false>(pixels);
 }
 
 Tile3x3 tile_function(int rows, int pixels, int stride, bool skip_first, bool skip_last) {
   if (rows == 2)
-    return stride == 1 ? tile_by_skips<2, 1>(pixels, skip_first, skip_last) : tile_by_skips<2, 2>(pixels, skip_first, skip_last);
-  return stride == 1 ? tile_by_skips<1, 1>(pixels, skip_first, skip_last) : tile_by_skips<1, 2>(pixels, skip_first, skip_last);
+    return stride == 1 ? tile_by_skips<2, 1>(pixels, skip_first, skip_last)
+                       : tile_by_skips<2, 2>(pixels, skip_first, skip_last);
+  return stride == 1 ? tile_by_skips<1, 1>(pixels, skip_first, skip_last)
+                     : tile_by_skips<1, 2>(pixels, skip_first, skip_last);
 }
 
 /// One or two output rows from output row `r` on.

@@ -14,9 +14,9 @@ struct DepthwiseRun {
   int64_t input_stride;
   const int64_t* taps;
   int n_taps;
-  int row_taps;  // so many successive taps each are adjacent pixels
-  const float* weights;  // [n_taps, 16]
-  const float* bias;     // [16]
+  int row_taps;           // so many successive taps each are adjacent pixels
+  const float* weights;   // [n_taps, 16]
+  const float* bias;      // [16]
   const float* residual;  // may be null; laid out as the output
   float* output;
   int pixels;  // adjacent in the output
@@ -29,10 +29,10 @@ struct Depthwise3x3 {
   int64_t height, width;
   int stride;  // 1 or 2
   int64_t pad_top, pad_left;
-  const float* weights;  // [9, 16]
-  const float* bias;     // [16]
+  const float* weights;   // [9, 16]
+  const float* bias;      // [16]
   const float* residual;  // may be null; a plane as the output
-  float* output;         // a plane [out_height, out_width, 16]
+  float* output;          // a plane [out_height, out_width, 16]
   int64_t out_width;
   int64_t first_row, last_row;  // the rows to compute: [first_row, last_row)
   Activation activation;

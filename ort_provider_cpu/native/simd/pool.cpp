@@ -84,7 +84,8 @@ ORT_CPU_INLINE void slide_vector(float* out, const float* in, int64_t taps, int6
   store(out, acc);
 }
 
-/// Windows of stride 1 or 2; `load_even` reads one float more than the windows need, so the last is left to the scalar loop.
+/// Windows of stride 1 or 2; `load_even` reads one float more than the windows need, so the last is left to the scalar
+/// loop.
 template <class Op, bool kEven>
 ORT_CPU_INLINE void slide_row(float* out, const float* in, int64_t taps, int64_t dilation, int64_t n) {
   constexpr int64_t kStride = kEven ? 2 : 1;
@@ -103,7 +104,8 @@ ORT_CPU_INLINE void slide_row(float* out, const float* in, int64_t taps, int64_t
 }
 
 template <class Op>
-ORT_CPU_INLINE void slide_blocks(float* out, const float* in, int64_t taps, int64_t dilation, int64_t stride, int64_t n) {
+ORT_CPU_INLINE void slide_blocks(float* out, const float* in, int64_t taps, int64_t dilation, int64_t stride,
+                                 int64_t n) {
   for (int64_t i = 0; i < n; ++i) {
     Vec acc[kVecsPerBlock];
     const float* p = in + i * stride * 16;
@@ -196,11 +198,10 @@ void max_windows(const PoolRows& w) {
     const int64_t stop = (end - 1) * w.stride - w.begin + (w.kernel - 1) * w.dilation + 1;
     const int64_t rows = (stop < w.size ? stop : w.size) - from;
     bool finite = true;
-    for (int64_t d = 0; d < w.depth_taps; ++d) finite = finite && is_finite(w.in + d * w.depth_step + from * n, rows * n);
-    if (finite)
-      windows_of_rows<LargestNumber>(w, o, end);
-    else
-      windows_of_rows<Largest>(w, o, end);
+    for (int64_t d = 0; d < w.depth_taps; ++d)
+      finite = finite && is_finite(w.in + d * w.depth_step + from * n, rows * n);
+    if (finite) windows_of_rows<LargestNumber>(w, o, end);
+    else windows_of_rows<Largest>(w, o, end);
   }
 }
 
@@ -231,12 +232,11 @@ void sum_blocks(float* out, const float* in, int64_t n) {
       for (int v = 0; v < kVecsPerBlock; ++v) acc[w][v] = acc[w][v] + load(in + (i + w) * 16 + v * kLanes);
   for (; i < n; ++i)
     for (int v = 0; v < kVecsPerBlock; ++v) acc[0][v] = acc[0][v] + load(in + i * 16 + v * kLanes);
-  for (int v = 0; v < kVecsPerBlock; ++v)
-    store(out + v * kLanes, (acc[0][v] + acc[1][v]) + (acc[2][v] + acc[3][v]));
+  for (int v = 0; v < kVecsPerBlock; ++v) store(out + v * kLanes, (acc[0][v] + acc[1][v]) + (acc[2][v] + acc[3][v]));
 }
 
 }  // namespace
 
-ORT_CPU_EXPORT(PoolTable, pool_table) = {max_windows,    sum_windows, reduce_rows<Largest>, reduce_rows<Sum>,
-                                         slide<Largest>, slide<Sum>,  divide,               reduce_all<Largest>,
-                                         reduce_all<Sum>, sum_blocks};
+ORT_CPU_EXPORT(PoolTable, pool_table) = {
+    max_windows, sum_windows, reduce_rows<Largest>, reduce_rows<Sum>, slide<Largest>,
+    slide<Sum>,  divide,      reduce_all<Largest>,  reduce_all<Sum>,  sum_blocks};

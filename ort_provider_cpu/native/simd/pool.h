@@ -9,13 +9,13 @@ namespace ort_cpu::simd {
 
 /// The output rows [first, last) of one plane of windows.
 struct PoolRows {
-  float* out;        // of row `first`
-  const float* in;   // row 0 of the input
-  float* line;       // room for one padded row, the padding filled with what does not change a result
+  float* out;       // of row `first`
+  const float* in;  // row 0 of the input
+  float* line;      // room for one padded row, the padding filled with what does not change a result
   int64_t first, last;
-  int64_t depth_taps, depth_step;                   // rows of other depths that belong to the windows too, floats between them
-  int64_t size, kernel, stride, dilation, begin;    // of the axis of rows
-  int64_t width, begin_width, out_width;            // places of a row, padding before it, places of an output row
+  int64_t depth_taps, depth_step;  // rows of other depths that belong to the windows too, floats between them
+  int64_t size, kernel, stride, dilation, begin;  // of the axis of rows
+  int64_t width, begin_width, out_width;          // places of a row, padding before it, places of an output row
   int64_t kernel_width, stride_width, dilation_width;
   int64_t block;
 };

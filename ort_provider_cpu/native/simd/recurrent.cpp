@@ -63,8 +63,8 @@ void product_rows(float* out, int64_t out_stride, const float* bias, const float
   int v = 0;
   for (; v + 4 <= vecs; v += 4) {
     const int64_t at = static_cast<int64_t>(v) * kLanes;
-    product_tile<kRows, 4, kWays>(out + at, out_stride, bias != nullptr ? bias + at : nullptr, a, a_stride, k, panel + at,
-                                  width);
+    product_tile<kRows, 4, kWays>(out + at, out_stride, bias != nullptr ? bias + at : nullptr, a, a_stride, k,
+                                  panel + at, width);
   }
   const int64_t at = static_cast<int64_t>(v) * kLanes;
   const float* rest_bias = bias != nullptr ? bias + at : nullptr;
@@ -108,7 +108,9 @@ void lstm(const LstmCell& cell) {
     for (int g = 0; g < 4; ++g) gates[g] = load(cell.recurrent + g * 16 + v) + load(cell.projected + g * 16 + v);
     Vec c = load(cell.c + v);
     const bool peeps = cell.peepholes[0] != nullptr;
-    if (peeps) gates[0] = fma(load(cell.peepholes[0] + v), c, gates[0]), gates[2] = fma(load(cell.peepholes[2] + v), c, gates[2]);
+    if (peeps)
+      gates[0] = fma(load(cell.peepholes[0] + v), c, gates[0]),
+      gates[2] = fma(load(cell.peepholes[2] + v), c, gates[2]);
     const Vec i = sigmoid(clip(gates[0], bound));
     const Vec f = cell.input_forget ? 1.f - i : sigmoid(clip(gates[2], bound));
     c = fma(f, c, i * tanh(clip(gates[3], bound)));
@@ -148,8 +150,7 @@ void gru_update(const GruUpdate& cell) {
 }
 
 void rnn(const float* recurrent, const float* projected, float* h, float bound) {
-  for (int v = 0; v < 16; v += kLanes)
-    store(h + v, tanh(clip(load(recurrent + v) + load(projected + v), set1(bound))));
+  for (int v = 0; v < 16; v += kLanes) store(h + v, tanh(clip(load(recurrent + v) + load(projected + v), set1(bound))));
 }
 
 }  // namespace

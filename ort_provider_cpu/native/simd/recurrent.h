@@ -7,43 +7,44 @@
 
 namespace ort_cpu::simd {
 
-/// The 16 units of one group in one row of the batch. Pointers are to 16 floats, gate after gate where there are several.
+/// The 16 units of one group in one row of the batch. Pointers are to 16 floats, gate after gate where there are
+/// several.
 struct LstmCell {
-  const float* recurrent;      // [4][16]: i, o, f, c
-  const float* projected;      // [4][16], added to `recurrent`
-  const float* peepholes[3];   // i, o, f; all null: none
-  float* c;                    // read and overwritten
-  float* h;                    // written
-  float clip;                  // bound of what enters the gates; infinity: none
-  bool input_forget;           // f = 1 - i
+  const float* recurrent;     // [4][16]: i, o, f, c
+  const float* projected;     // [4][16], added to `recurrent`
+  const float* peepholes[3];  // i, o, f; all null: none
+  float* c;                   // read and overwritten
+  float* h;                   // written
+  float clip;                 // bound of what enters the gates; infinity: none
+  bool input_forget;          // f = 1 - i
 };
 
 struct GruCell {
-  const float* recurrent;      // [3][16]: z, r, h
-  const float* projected;      // [3][16]
-  const float* recurrent_bias; // of h
+  const float* recurrent;       // [3][16]: z, r, h
+  const float* projected;       // [3][16]
+  const float* recurrent_bias;  // of h
   const float* h_before;
-  float* h;                    // written
+  float* h;  // written
   float clip;
 };
 
 /// The first half of a GRU that resets before its product.
 struct GruReset {
-  const float* recurrent;      // [2][16]: z, r
-  const float* projected;      // [2][16]
+  const float* recurrent;  // [2][16]: z, r
+  const float* projected;  // [2][16]
   const float* h_before;
-  float* z;                    // written
-  float* reset_h;              // written: r * h_before
+  float* z;        // written
+  float* reset_h;  // written: r * h_before
   float clip;
 };
 
 /// The second half.
 struct GruUpdate {
-  const float* recurrent;      // [16]: h
-  const float* projected;      // [16]
+  const float* recurrent;  // [16]: h
+  const float* projected;  // [16]
   const float* z;
   const float* h_before;
-  float* h;                    // written
+  float* h;  // written
   float clip;
 };
 

@@ -30,7 +30,8 @@ void weigh_row(float* out, const float* in, int64_t inner, int64_t taps, const i
 }
 
 /// Two taps of contiguous elements: the pairs of indices and of weights of several outputs are gathered at once.
-int64_t weigh_pairs(float* out, const float* in, int64_t first, int64_t last, const int32_t* index, const float* weights) {
+int64_t weigh_pairs(float* out, const float* in, int64_t first, int64_t last, const int32_t* index,
+                    const float* weights) {
   int64_t o = first;
 #if defined(__AVX512F__)
   const __m512i even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
@@ -38,8 +39,10 @@ int64_t weigh_pairs(float* out, const float* in, int64_t first, int64_t last, co
   for (; o + 16 <= last; o += 16) {
     const __m512i i0 = _mm512_loadu_si512(index + o * 2), i1 = _mm512_loadu_si512(index + o * 2 + 16);
     const __m512 w0 = _mm512_loadu_ps(weights + o * 2), w1 = _mm512_loadu_ps(weights + o * 2 + 16);
-    const __m512 a = _mm512_mask_i32gather_ps(_mm512_setzero_ps(), 0xffff, _mm512_permutex2var_epi32(i0, even, i1), in, 4);
-    const __m512 b = _mm512_mask_i32gather_ps(_mm512_setzero_ps(), 0xffff, _mm512_permutex2var_epi32(i0, odd, i1), in, 4);
+    const __m512 a =
+        _mm512_mask_i32gather_ps(_mm512_setzero_ps(), 0xffff, _mm512_permutex2var_epi32(i0, even, i1), in, 4);
+    const __m512 b =
+        _mm512_mask_i32gather_ps(_mm512_setzero_ps(), 0xffff, _mm512_permutex2var_epi32(i0, odd, i1), in, 4);
     _mm512_storeu_ps(out + o, _mm512_fmadd_ps(b, _mm512_permutex2var_ps(w0, odd, w1),
                                               _mm512_mul_ps(a, _mm512_permutex2var_ps(w0, even, w1))));
   }

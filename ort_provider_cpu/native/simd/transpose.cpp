@@ -1,4 +1,5 @@
-// Transposes by tiles: 16-byte pieces of several rows share a register, and interleaving them inside its lanes transposes.
+// Transposes by tiles: 16-byte pieces of several rows share a register, and interleaving them inside its lanes
+// transposes.
 #include "simd/transpose.h"
 
 #include "simd/vec.h"
@@ -33,8 +34,8 @@ struct Narrow {
   template <int kSize>
   static ORT_CPU_INLINE Narrow low(Narrow a, Narrow b) {
     if constexpr (kSize == 1)
-      return {(Piece8)__builtin_shufflevector((Piece1)a.value, (Piece1)b.value, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6,
-                                              22, 7, 23)};
+      return {(Piece8)__builtin_shufflevector((Piece1)a.value, (Piece1)b.value, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5,
+                                              21, 6, 22, 7, 23)};
     else if constexpr (kSize == 2)
       return {(Piece8)__builtin_shufflevector((Piece2)a.value, (Piece2)b.value, 0, 8, 1, 9, 2, 10, 3, 11)};
     else if constexpr (kSize == 4)
@@ -45,8 +46,8 @@ struct Narrow {
   template <int kSize>
   static ORT_CPU_INLINE Narrow high(Narrow a, Narrow b) {
     if constexpr (kSize == 1)
-      return {(Piece8)__builtin_shufflevector((Piece1)a.value, (Piece1)b.value, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29,
-                                              14, 30, 15, 31)};
+      return {(Piece8)__builtin_shufflevector((Piece1)a.value, (Piece1)b.value, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28,
+                                              13, 29, 14, 30, 15, 31)};
     else if constexpr (kSize == 2)
       return {(Piece8)__builtin_shufflevector((Piece2)a.value, (Piece2)b.value, 4, 12, 5, 13, 6, 14, 7, 15)};
     else if constexpr (kSize == 4)
@@ -116,8 +117,8 @@ struct Wide {
 using Wide = Narrow;
 #endif
 
-/// Transposes 16 / kSize columns of 16 / kSize * lanes rows: each interleaving of the two halves of the registers is one
-/// perfect shuffle, and as many as an index has bits make a transpose.
+/// Transposes 16 / kSize columns of 16 / kSize * lanes rows: each interleaving of the two halves of the registers is
+/// one perfect shuffle, and as many as an index has bits make a transpose.
 template <int kSize, class Register>
 ORT_CPU_INLINE void transpose_tile(const char* src, ptrdiff_t src_stride, char* dst, ptrdiff_t dst_stride) {
   constexpr int kCount = 16 / kSize;
@@ -139,8 +140,8 @@ ORT_CPU_INLINE void transpose_tile(const char* src, ptrdiff_t src_stride, char* 
 }
 
 template <int kSize>
-ORT_CPU_INLINE void transpose_scalar(const char* src, ptrdiff_t src_stride, char* dst, ptrdiff_t dst_stride, ptrdiff_t rows,
-                                     ptrdiff_t columns) {
+ORT_CPU_INLINE void transpose_scalar(const char* src, ptrdiff_t src_stride, char* dst, ptrdiff_t dst_stride,
+                                     ptrdiff_t rows, ptrdiff_t columns) {
   using T = typename ElementOf<kSize>::Type;
   for (ptrdiff_t c = 0; c < columns; ++c)
     for (ptrdiff_t r = 0; r < rows; ++r)
@@ -150,14 +151,15 @@ ORT_CPU_INLINE void transpose_scalar(const char* src, ptrdiff_t src_stride, char
 
 /// Any number of rows and columns, in tiles as far as they go.
 template <int kSize>
-ORT_CPU_INLINE void transpose_block(const char* src, ptrdiff_t src_stride, char* dst, ptrdiff_t dst_stride, ptrdiff_t rows,
-                                    ptrdiff_t columns) {
+ORT_CPU_INLINE void transpose_block(const char* src, ptrdiff_t src_stride, char* dst, ptrdiff_t dst_stride,
+                                    ptrdiff_t rows, ptrdiff_t columns) {
   constexpr int kCount = 16 / kSize, kWide = kCount * Wide::kLanes128;
   ptrdiff_t c = 0;
   for (; c + kCount <= columns; c += kCount) {
     ptrdiff_t r = 0;
     for (; r + kWide <= rows; r += kWide)
-      transpose_tile<kSize, Wide>(src + r * src_stride + c * kSize, src_stride, dst + c * dst_stride + r * kSize, dst_stride);
+      transpose_tile<kSize, Wide>(src + r * src_stride + c * kSize, src_stride, dst + c * dst_stride + r * kSize,
+                                  dst_stride);
     for (; r + kCount <= rows; r += kCount)
       transpose_tile<kSize, Narrow>(src + r * src_stride + c * kSize, src_stride, dst + c * dst_stride + r * kSize,
                                     dst_stride);
@@ -185,10 +187,11 @@ void deinterleave(const char* src, char* dst, ptrdiff_t dst_stride, ptrdiff_t ro
     for (int c = 0; c < kColumns; ++c) *reinterpret_cast<T*>(dst + c * dst_stride + r * kSize) = in[r * kColumns + c];
 }
 
-/// Walks in squares of one cache line a side, so that lines are read and written whole even where strides collide, and in
-/// bands of rows, so that few pages are in use at a time.
+/// Walks in squares of one cache line a side, so that lines are read and written whole even where strides collide, and
+/// in bands of rows, so that few pages are in use at a time.
 template <int kSize>
-void transpose(const void* from, ptrdiff_t src_stride, void* to, ptrdiff_t dst_stride, ptrdiff_t rows, ptrdiff_t columns) {
+void transpose(const void* from, ptrdiff_t src_stride, void* to, ptrdiff_t dst_stride, ptrdiff_t rows,
+               ptrdiff_t columns) {
   constexpr ptrdiff_t kSide = 64 / kSize, kBand = 256;
   const char* src = static_cast<const char*>(from);
   char* dst = static_cast<char*>(to);
@@ -223,7 +226,8 @@ ORT_CPU_INLINE void move(const char* src, char* dst) {
 
 /// Runs of kSize to 2 * kSize bytes, as a first and a last part that may overlap.
 template <int kSize>
-void copy_two_parts(const char* src, ptrdiff_t src_stride, char* dst, ptrdiff_t dst_stride, ptrdiff_t rows, size_t bytes) {
+void copy_two_parts(const char* src, ptrdiff_t src_stride, char* dst, ptrdiff_t dst_stride, ptrdiff_t rows,
+                    size_t bytes) {
   const size_t last = bytes - kSize;
   for (ptrdiff_t r = 0; r < rows; ++r, src += src_stride, dst += dst_stride) {
     move<kSize>(src, dst);

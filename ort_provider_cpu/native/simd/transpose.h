@@ -13,7 +13,8 @@ struct MovementTable {
   void (*transpose[5])(const void* src, ptrdiff_t src_stride, void* dst, ptrdiff_t dst_stride, ptrdiff_t rows,
                        ptrdiff_t columns);
   /// Copies `rows` runs of `bytes`.
-  void (*copy_rows)(const void* src, ptrdiff_t src_stride, void* dst, ptrdiff_t dst_stride, ptrdiff_t rows, size_t bytes);
+  void (*copy_rows)(const void* src, ptrdiff_t src_stride, void* dst, ptrdiff_t dst_stride, ptrdiff_t rows,
+                    size_t bytes);
 };
 
 }  // namespace ort_cpu::simd

@@ -190,13 +190,14 @@ void filter_of(const float* w, int64_t n, float* coefficients, int64_t plane_str
   }
 }
 
-void input(const WinogradTiles& tiles, const float* plane, int64_t height, int64_t width, int64_t pad_top, int64_t pad_left) {
+void input(const WinogradTiles& tiles, const float* plane, int64_t height, int64_t width, int64_t pad_top,
+           int64_t pad_left) {
   if (tiles.m == 4) return input_tiles<4>(tiles, plane, height, width, pad_top, pad_left);
   input_tiles<2>(tiles, plane, height, width, pad_top, pad_left);
 }
 
-void output(const WinogradTiles& tiles, float* plane, int64_t height, int64_t width, const float* bias, const float* residual,
-            const ort_cpu::Activation& activation) {
+void output(const WinogradTiles& tiles, float* plane, int64_t height, int64_t width, const float* bias,
+            const float* residual, const ort_cpu::Activation& activation) {
   if (tiles.m == 4) return output_tiles<4>(tiles, plane, height, width, bias, residual, activation);
   output_tiles<2>(tiles, plane, height, width, bias, residual, activation);
 }

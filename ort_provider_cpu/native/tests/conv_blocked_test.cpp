@@ -42,8 +42,9 @@ std::vector<double> expected(const ConvGeometry& g, const std::vector<float>& x,
                     const int64_t q = v * g.stride[2] + c * g.dilation[2] - g.pad[2];
                     if (z < 0 || z >= g.in[0] || r < 0 || r >= g.in[1] || q < 0 || q >= g.in[2]) continue;
                     const int64_t channel = o / g.out_depth() * g.in_depth() + i;
-                    sum += double(x[(((n * g.in_channels + channel) * g.in[0] + z) * g.in[1] + r) * g.in[2] + q]) *
-                           w[((o * g.in_depth() + i) * g.kernel[0] + a) * g.kernel[1] * g.kernel[2] + b * g.kernel[2] + c];
+                    sum +=
+                        double(x[(((n * g.in_channels + channel) * g.in[0] + z) * g.in[1] + r) * g.in[2] + q]) *
+                        w[((o * g.in_depth() + i) * g.kernel[0] + a) * g.kernel[1] * g.kernel[2] + b * g.kernel[2] + c];
                   }
             y.push_back(sum);
           }
@@ -60,7 +61,8 @@ void check(const Spec& spec, Pack pack, double tolerance, bool plain_input = fal
   attributes.set("group", spec.group);
   Shape weight_shape{spec.out_channels, spec.channels / spec.group};
   for (const int64_t k : spec.kernel) weight_shape.push_back(k);
-  const ConvGeometry g = conv_geometry(ConvAttributes(attributes), spec.batch, spec.channels, spec.spatial, weight_shape);
+  const ConvGeometry g =
+      conv_geometry(ConvAttributes(attributes), spec.batch, spec.channels, spec.spatial, weight_shape);
   const auto x = random_floats(g.batch * g.in_channels * g.in_pixels(), 1);
   const auto w = random_floats(weight_shape.size(), 2);
   auto bias = random_floats(g.out_channels, 3);
@@ -72,8 +74,8 @@ void check(const Spec& spec, Pack pack, double tolerance, bool plain_input = fal
     for (int64_t b = 0; b < g.in_blocks(); ++b) {
       const int present = static_cast<int>(std::min<int64_t>(16, g.in_channels - b * 16));
       float* to = blocked.data() + (n * g.in_blocks() + b) * g.in_pixels() * 16;
-      simd::conv_layout_table().to_blocked(x.data() + (n * g.in_channels + b * 16) * g.in_pixels(), g.in_pixels(), present,
-                                           g.in_pixels(), to);
+      simd::conv_layout_table().to_blocked(x.data() + (n * g.in_channels + b * 16) * g.in_pixels(), g.in_pixels(),
+                                           present, g.in_pixels(), to);
       for (int64_t p = 0; p < g.in_pixels(); ++p)
         for (int lane = present; lane < 16; ++lane) to[p * 16 + lane] = std::numeric_limits<float>::quiet_NaN();
     }
@@ -86,7 +88,10 @@ void check(const Spec& spec, Pack pack, double tolerance, bool plain_input = fal
     std::vector<float> scratch(prepared->scratch_bytes() / 4 + 16);
     std::vector<float> out(static_cast<size_t>(out_size), std::numeric_limits<float>::quiet_NaN());
     const RunContext ctx(nullptr, 0, nullptr, 0, scratch.data(), nullptr, pool, nullptr, nullptr);
-    prepared->run(ctx, {plain_input ? x.data() : blocked.data(), bias.data(), plain_input ? nullptr : residual.data(), out.data(),
+    prepared->run(ctx, {plain_input ? x.data() : blocked.data(),
+                        bias.data(),
+                        plain_input ? nullptr : residual.data(),
+                        out.data(),
                         {ActivationKind::clip, -2.0f, 1.5f}});
     double worst = 0;
     for (int64_t n = 0; n < g.batch; ++n)
@@ -101,7 +106,9 @@ void check(const Spec& spec, Pack pack, double tolerance, bool plain_input = fal
   }
 }
 
-std::unique_ptr<PackedConv> direct(const ConvGeometry& g, const float* w) { return pack_direct(g, w, has_few_pixels(g)); }
+std::unique_ptr<PackedConv> direct(const ConvGeometry& g, const float* w) {
+  return pack_direct(g, w, has_few_pixels(g));
+}
 std::unique_ptr<PackedConv> wide(const ConvGeometry& g, const float* w) { return pack_direct(g, w, true); }
 std::unique_ptr<PackedConv> winograd_2(const ConvGeometry& g, const float* w) { return pack_winograd(g, w, 2); }
 std::unique_ptr<PackedConv> winograd_4(const ConvGeometry& g, const float* w) { return pack_winograd(g, w, 4); }
@@ -151,21 +158,30 @@ TEST(winograd_convolutions_equal_sums) {
 
 TEST(depthwise_convolutions_equal_sums) {
   const std::vector<Spec> specs = {
-      {1, 16, 16, 16, {7, 7}, {3, 3}, {}, {1, 1, 1, 1}, {}},     {2, 40, 40, 40, {15, 16}, {3, 3}, {2, 2}, {1, 1, 1, 1}, {}},
-      {1, 24, 24, 24, {16, 16}, {3, 3}, {2, 2}, {0, 0, 1, 1}, {}}, {1, 24, 24, 24, {9, 9}, {3, 3}, {}, {}, {}},
-      {1, 24, 24, 24, {1, 1}, {3, 3}, {}, {1, 1, 1, 1}, {}},     {1, 24, 48, 24, {9, 8}, {3, 3}, {}, {1, 1, 1, 1}, {}},
-      {1, 24, 24, 24, {14, 14}, {5, 5}, {}, {2, 2, 2, 2}, {}},   {1, 24, 24, 24, {15, 14}, {7, 7}, {2, 2}, {3, 3, 3, 3}, {}},
-      {1, 24, 72, 24, {13, 14}, {3, 3}, {3, 2}, {1, 4, 1, 0}, {2, 3}}, {2, 20, 20, 20, {31}, {3}, {}, {1, 1}, {}},
-      {1, 20, 20, 20, {5, 6, 7}, {3, 3, 3}, {2, 1, 1}, {1, 1, 1, 1, 1, 1}, {}}, {1, 20, 20, 20, {40, 90}, {5, 5}, {}, {2, 2, 2, 2}, {}},
+      {1, 16, 16, 16, {7, 7}, {3, 3}, {}, {1, 1, 1, 1}, {}},
+      {2, 40, 40, 40, {15, 16}, {3, 3}, {2, 2}, {1, 1, 1, 1}, {}},
+      {1, 24, 24, 24, {16, 16}, {3, 3}, {2, 2}, {0, 0, 1, 1}, {}},
+      {1, 24, 24, 24, {9, 9}, {3, 3}, {}, {}, {}},
+      {1, 24, 24, 24, {1, 1}, {3, 3}, {}, {1, 1, 1, 1}, {}},
+      {1, 24, 48, 24, {9, 8}, {3, 3}, {}, {1, 1, 1, 1}, {}},
+      {1, 24, 24, 24, {14, 14}, {5, 5}, {}, {2, 2, 2, 2}, {}},
+      {1, 24, 24, 24, {15, 14}, {7, 7}, {2, 2}, {3, 3, 3, 3}, {}},
+      {1, 24, 72, 24, {13, 14}, {3, 3}, {3, 2}, {1, 4, 1, 0}, {2, 3}},
+      {2, 20, 20, 20, {31}, {3}, {}, {1, 1}, {}},
+      {1, 20, 20, 20, {5, 6, 7}, {3, 3, 3}, {2, 1, 1}, {1, 1, 1, 1, 1, 1}, {}},
+      {1, 20, 20, 20, {40, 90}, {5, 5}, {}, {2, 2, 2, 2}, {}},
   };
   for (const Spec& spec : specs) check(spec, pack_depthwise, 1e-5);
 }
 
 TEST(stem_convolutions_equal_sums) {
   const std::vector<Spec> specs = {
-      {1, 3, 64, 1, {30, 30}, {7, 7}, {2, 2}, {3, 3, 3, 3}, {}}, {2, 3, 40, 1, {17, 19}, {3, 3}, {2, 2}, {1, 1, 1, 1}, {}},
-      {1, 1, 20, 1, {9, 9}, {3, 3}, {}, {1, 1, 1, 1}, {}},       {1, 3, 48, 1, {33, 32}, {16, 16}, {16, 16}, {}, {}},
-      {1, 4, 24, 1, {11, 13}, {3, 5}, {3, 2}, {2, 1, 0, 3}, {2, 2}}, {1, 2, 24, 1, {30}, {5}, {2}, {2, 2}, {}},
+      {1, 3, 64, 1, {30, 30}, {7, 7}, {2, 2}, {3, 3, 3, 3}, {}},
+      {2, 3, 40, 1, {17, 19}, {3, 3}, {2, 2}, {1, 1, 1, 1}, {}},
+      {1, 1, 20, 1, {9, 9}, {3, 3}, {}, {1, 1, 1, 1}, {}},
+      {1, 3, 48, 1, {33, 32}, {16, 16}, {16, 16}, {}, {}},
+      {1, 4, 24, 1, {11, 13}, {3, 5}, {3, 2}, {2, 1, 0, 3}, {2, 2}},
+      {1, 2, 24, 1, {30}, {5}, {2}, {2, 2}, {}},
       {1, 3, 24, 1, {6, 8, 9}, {2, 3, 3}, {2, 2, 1}, {0, 1, 1, 0, 1, 1}, {}},
       {1, 9, 24, 1, {40, 40}, {20, 20}, {20, 20}, {}, {}},
   };

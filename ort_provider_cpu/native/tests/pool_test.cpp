@@ -40,7 +40,8 @@ TEST(rows_are_reduced_element_by_element) {
       for (int64_t i = 0; i < n; ++i) {
         float best = in[i], sum = 0;
         for (int a = 0; a < 2; ++a)
-          for (int b = 0; b < 3; ++b) best = std::max(best, in[a * 200 + b * 110 + i]), sum += in[a * 200 + b * 110 + i];
+          for (int b = 0; b < 3; ++b)
+            best = std::max(best, in[a * 200 + b * 110 + i]), sum += in[a * 200 + b * 110 + i];
         CHECK(largest[i] == best);
         CHECK_NEAR(total[i], sum, 1e-5);
       }
@@ -55,7 +56,8 @@ TEST(windows_slide_with_any_stride_and_dilation) {
         for (int64_t taps : {1, 2, 3, 5, 40})
           for (int64_t dilation : {1, 2})
             for (int64_t stride : {1, 2, 3}) {
-              const auto in = random_floats(static_cast<size_t>(((n - 1) * stride + (taps - 1) * dilation + 1) * block));
+              const auto in =
+                  random_floats(static_cast<size_t>(((n - 1) * stride + (taps - 1) * dilation + 1) * block));
               std::vector<float> largest(n * block), total(n * block);
               table->max_slide(largest.data(), in.data(), block, taps, dilation, stride, n);
               table->sum_slide(total.data(), in.data(), block, taps, dilation, stride, n);
@@ -99,12 +101,13 @@ TEST(windows_of_planes_with_padding_and_a_nan_anywhere) {
         for (int64_t nan : {int64_t{-1}, int64_t{0}, axis.size * axis.size - 1}) {
           auto in = random_floats(static_cast<size_t>(axis.size * axis.size * block));
           if (nan >= 0) in[nan * block] = std::numeric_limits<float>::quiet_NaN();
-          const int64_t padded = std::max(axis.begin + axis.size, (axis.out - 1) * axis.stride + (axis.kernel - 1) * axis.dilation + 1);
+          const int64_t padded =
+              std::max(axis.begin + axis.size, (axis.out - 1) * axis.stride + (axis.kernel - 1) * axis.dilation + 1);
           std::vector<float> line(padded * block, -std::numeric_limits<float>::infinity());
           std::vector<float> out(axis.out * axis.out * block);
-          table->max_windows({out.data(), in.data(), line.data(), 0, axis.out, 1, 0, axis.size, axis.kernel, axis.stride,
-                              axis.dilation, axis.begin, axis.size, axis.begin, axis.out, axis.kernel, axis.stride,
-                              axis.dilation, block});
+          table->max_windows({out.data(), in.data(), line.data(), 0, axis.out, 1, 0, axis.size, axis.kernel,
+                              axis.stride, axis.dilation, axis.begin, axis.size, axis.begin, axis.out, axis.kernel,
+                              axis.stride, axis.dilation, block});
           bool same = true;
           for (int64_t i = 0; i < axis.out; ++i)
             for (int64_t j = 0; j < axis.out; ++j)

@@ -44,13 +44,14 @@ TEST(products_of_any_number_of_rows_and_columns) {
             const int64_t width = groups * 16, a_stride = k + 3, out_stride = width + 5;
             const auto a = random_floats(m * a_stride), panel = random_floats(k * width), bias = random_floats(width);
             std::vector<float> out(static_cast<size_t>(m * out_stride), 7.0f);
-            table->product(out.data(), out_stride, biased ? bias.data() : nullptr, a.data(), a_stride, m, k, panel.data(),
-                           groups);
+            table->product(out.data(), out_stride, biased ? bias.data() : nullptr, a.data(), a_stride, m, k,
+                           panel.data(), groups);
             double worst = 0;
             for (int64_t r = 0; r < m; ++r) {
               for (int64_t j = 0; j < width; ++j) {
                 double expected = biased ? bias[j] : 0;
-                for (int64_t i = 0; i < k; ++i) expected += static_cast<double>(a[r * a_stride + i]) * panel[i * width + j];
+                for (int64_t i = 0; i < k; ++i)
+                  expected += static_cast<double>(a[r * a_stride + i]) * panel[i * width + j];
                 worst = std::max(worst, std::fabs(out[r * out_stride + j] - expected));
               }
               for (int64_t j = width; j < out_stride; ++j) CHECK(out[r * out_stride + j] == 7.0f);
@@ -69,7 +70,12 @@ TEST(lstm_gates_with_and_without_peepholes) {
           const auto before = c;
           std::vector<float> h(16);
           const float* p = peepholes ? weights.data() : nullptr;
-          table->lstm({recurrent.data(), projected.data(), {p, p ? p + 16 : p, p ? p + 32 : p}, c.data(), h.data(), bound,
+          table->lstm({recurrent.data(),
+                       projected.data(),
+                       {p, p ? p + 16 : p, p ? p + 32 : p},
+                       c.data(),
+                       h.data(),
+                       bound,
                        input_forget});
           for (int u = 0; u < 16; ++u) {
             const auto gate = [&](int g) { return static_cast<double>(recurrent[g * 16 + u]) + projected[g * 16 + u]; };

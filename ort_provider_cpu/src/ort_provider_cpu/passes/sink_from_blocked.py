@@ -21,6 +21,7 @@ from ort_provider_cpu.passes._blocked import (
     is_float,
     typed,
 )
+from ort_provider_cpu.passes._channel_affine import batch_norm_affine
 
 # fmt: off
 _UNARY = frozenset((
@@ -81,6 +82,20 @@ def _binary(graph: Graph, node: Node) -> list[Value] | None:
     ):
         return None
     return [add_blocked_node(graph, node, operands, channels)]
+
+
+def _batch_norm(graph: Graph, node: Node) -> list[Value] | None:
+    source, value = blocked_form(node.inputs[0]), node.inputs[0]
+    affine = batch_norm_affine(node)
+    if source is None or value is None or value.shape is None or affine is None:
+        return None
+    rank = len(value.shape)
+    factor, shift = (
+        blocked_constant(graph, v.astype(np.float32).reshape(-1, *(1,) * (rank - 2)), rank) for v in affine
+    )
+    (scaled,) = add_node(graph, "Mul", [source.value, factor], like=node)
+    scaled.type = source.value.type
+    return [add_blocked_node(graph, node, [scaled, shift], source.channels, op_type="Add", attributes={})]
 
 
 def _operand(graph: Graph, value: Value | None, form: Blocked | None, rank: int, channels: int) -> Value | None:
@@ -210,6 +225,7 @@ def _resize(graph: Graph, node: Node) -> list[Value] | None:
 _RULES: dict[str, Callable[[Graph, Node], list[Value] | None]] = {
     **dict.fromkeys(_UNARY, _unary),
     **dict.fromkeys(_BINARY, _binary),
+    "BatchNormalization": _batch_norm,
     "Concat": _concat,
     "Split": _split,
     "MaxPool": _pool,

@@ -7,7 +7,7 @@ from typing import Any
 from ort_core.errors import InvalidGraph
 from ort_core.ir.graph import Graph, Node
 from ort_core.ir.passes import Level, PassContext, graph_pass
-from ort_core.ir.rewrite import add_node, replace_node
+from ort_core.ir.rewrite import add_constant, add_node, constant_array, replace_node
 from ort_provider_cpu.passes._blocked import (
     BLOCK,
     DOMAIN,
@@ -18,6 +18,7 @@ from ort_provider_cpu.passes._blocked import (
     to_blocked,
     typed,
 )
+from ort_provider_cpu.passes._groups import groups_to_merge, merge_groups
 
 MAX_STEM_CHANNELS = 8
 """Inputs with so few channels are read as they are."""
@@ -48,9 +49,7 @@ def _is_eligible(node: Node) -> bool:
     out_channels, group_channels = weight.shape[:2]
     if group < 1 or out_channels % group:
         return False
-    is_depthwise = group_channels == 1
-    is_aligned = group_channels % BLOCK == 0 and (out_channels // group) % BLOCK == 0
-    return bool(group == 1 or is_depthwise or is_aligned)
+    return group_channels == 1 or groups_to_merge(group, group_channels, out_channels // group, BLOCK) is not None
 
 
 def _convert(graph: Graph, node: Node) -> None:
@@ -59,13 +58,22 @@ def _convert(graph: Graph, node: Node) -> None:
     if weight.const is None:
         raise InvalidGraph(f"the weights of {node} are no constant")
     out_channels, group_channels = weight.const.shape[:2]
-    channels = group_channels * node.attr("group", 1)
+    group = node.attr("group", 1)
+    channels = group_channels * group
     attributes: dict[str, Any] = dict(node.attributes)
+    if group_channels > 1 and (count := groups_to_merge(group, group_channels, out_channels // group, BLOCK) or 1) > 1:
+        array = constant_array(weight)
+        if array is None:
+            raise InvalidGraph(f"the weights of {node} are no constant")
+        weight = add_constant(graph, merge_groups(array, group, count), weight.name)
+        attributes["group"] = group // count
     if channels == group_channels <= MAX_STEM_CHANNELS and blocked_form(x) is None:
         op_type, source = "StemConv", x
     else:
         op_type, source = "BlockedConv", to_blocked(graph, x, channels, node)
         attributes["channels"] = channels
-    (blocked,) = add_node(graph, op_type, [source, *node.inputs[1:]], domain=DOMAIN, attributes=attributes, like=node)
+    (blocked,) = add_node(
+        graph, op_type, [source, weight, *node.inputs[2:]], domain=DOMAIN, attributes=attributes, like=node
+    )
     blocked.type = blocked_type(output_type, out_channels)
     replace_node(node, [from_blocked(graph, blocked, out_channels, output, node)])
