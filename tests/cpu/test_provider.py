@@ -11,7 +11,8 @@ import pytest
 from onnx import TensorProto, helper
 
 import ort_core as ort
-from ort_core.errors import Fail, InvalidArgument, NotImplemented
+from ort_core import errors
+from ort_core.errors import Fail, InvalidArgument
 from ort_core.providers.hooks import hookimpl, register_hooks, unregister_hooks
 from ort_provider_cpu.supported_operators import markdown
 from tests.conftest import ROOT
@@ -151,7 +152,7 @@ def test_declined_nodes_say_why_and_may_be_an_error():
         [("t", TensorProto.STRING)],
     )
     assert "no kernel for ai.onnx::StringNormalizer" in str(session_of(strings).explain())
-    with pytest.raises(NotImplemented, match="lower"):
+    with pytest.raises(errors.NotImplemented, match="lower"):
         session_of(strings, **{"session.disable_reference_fallback": "1"})
 
 

@@ -30,7 +30,7 @@ std::vector<uint8_t> numbered(size_t bytes) {
 /// Transposes a matrix that lies inside larger ones, and checks that nothing around the destination changes.
 bool transposes(const MovementTable& table, int log_size, int rows, int columns, int src_gap, int dst_gap) {
   const int size = 1 << log_size, src_stride = (columns + src_gap) * size, dst_stride = (rows + dst_gap) * size;
-  const std::vector<uint8_t> src = numbered(static_cast<size_t>(rows) * src_stride);
+  const std::vector<uint8_t> src = numbered(static_cast<size_t>(rows) * src_stride + 1);
   std::vector<uint8_t> dst(static_cast<size_t>(columns) * dst_stride + 1, 0xa5), expected = dst;
   for (int r = 0; r < rows; ++r)
     for (int c = 0; c < columns; ++c)
@@ -41,7 +41,7 @@ bool transposes(const MovementTable& table, int log_size, int rows, int columns,
 
 bool copies_rows(const MovementTable& table, int bytes, int rows, int src_gap, int dst_gap) {
   const int src_stride = bytes + src_gap, dst_stride = bytes + dst_gap;
-  const std::vector<uint8_t> src = numbered(static_cast<size_t>(rows) * src_stride + bytes);
+  const std::vector<uint8_t> src = numbered(static_cast<size_t>(rows) * src_stride + bytes + 1);
   std::vector<uint8_t> dst(static_cast<size_t>(rows) * dst_stride + 1, 0xa5), expected = dst;
   for (int r = 0; r < rows; ++r) std::memcpy(&expected[r * dst_stride], &src[r * src_stride], bytes);
   table.copy_rows(src.data(), src_stride, dst.data(), dst_stride, rows, bytes);

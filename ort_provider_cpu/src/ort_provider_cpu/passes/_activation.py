@@ -26,6 +26,9 @@ def fused_activation(node: Node) -> FusedActivation | None:
             return FusedActivation("relu")
         case "LeakyRelu":
             return FusedActivation("leaky_relu", node.attr("alpha", 0.01))
+        case "PRelu":
+            slope = _number(node, 1, 0.0)
+            return None if slope is None else FusedActivation("leaky_relu", slope)
         case "Sigmoid":
             return FusedActivation("sigmoid")
         case "Tanh":
@@ -50,14 +53,14 @@ def fused_activation(node: Node) -> FusedActivation | None:
 
 
 def _clip(node: Node) -> FusedActivation | None:
-    low = _bound(node, 1, -math.inf)
-    high = _bound(node, 2, math.inf)
+    low = _number(node, 1, -math.inf)
+    high = _number(node, 2, math.inf)
     if low is None or high is None or not low <= high:
         return None
     return FusedActivation("clip", low, high)
 
 
-def _bound(node: Node, index: int, default: float) -> float | None:
+def _number(node: Node, index: int, default: float) -> float | None:
     value = node.inputs[index] if index < len(node.inputs) else None
     if value is None:
         return default
