@@ -76,9 +76,7 @@ void free_aligned(void* memory, size_t bytes) {
 
 #else
 
-void* allocate_aligned(size_t bytes) {
-  return ::operator new(std::max<size_t>(bytes, 1), std::align_val_t{kLine});
-}
+void* allocate_aligned(size_t bytes) { return ::operator new(std::max<size_t>(bytes, 1), std::align_val_t{kLine}); }
 
 void free_aligned(void* memory, size_t) { ::operator delete(memory, std::align_val_t{kLine}); }
 

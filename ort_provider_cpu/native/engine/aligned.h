@@ -7,8 +7,8 @@
 
 namespace ort_cpu {
 
-/// `bytes` of memory aligned to 64 bytes. A large block has pages of its own, huge ones where they fit, which `free_aligned`
-/// (with the same number of bytes) gives back to the system. Throws std::bad_alloc.
+/// `bytes` of memory aligned to 64 bytes. A large block has pages of its own, huge ones where they fit, which
+/// `free_aligned` (with the same number of bytes) gives back to the system. Throws std::bad_alloc.
 void* allocate_aligned(size_t bytes);
 void free_aligned(void* memory, size_t bytes);
 /// Gives back what the C library keeps of small blocks that were freed.

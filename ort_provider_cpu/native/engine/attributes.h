@@ -18,7 +18,8 @@ class Program;
 class OwnedTensor {
  public:
   OwnedTensor(DType dtype, Shape shape)
-      : bytes_(std::make_unique<std::byte[]>(checked_size_bytes(dtype, shape) + 1)), view_{bytes_.get(), dtype, shape} {}
+      : bytes_(std::make_unique<std::byte[]>(checked_size_bytes(dtype, shape) + 1)),
+        view_{bytes_.get(), dtype, shape} {}
   const Tensor& view() const { return view_; }
 
  private:

@@ -47,9 +47,18 @@ enum class DType : uint8_t {
 constexpr size_t size_of(DType type) {
   switch (type) {
     case DType::none: return 0;
-    case DType::f32: case DType::i32: case DType::u32: return 4;
-    case DType::u16: case DType::i16: case DType::f16: case DType::bf16: return 2;
-    case DType::i64: case DType::u64: case DType::f64: case DType::c64: case DType::string: return 8;
+    case DType::f32:
+    case DType::i32:
+    case DType::u32: return 4;
+    case DType::u16:
+    case DType::i16:
+    case DType::f16:
+    case DType::bf16: return 2;
+    case DType::i64:
+    case DType::u64:
+    case DType::f64:
+    case DType::c64:
+    case DType::string: return 8;
     case DType::c128: return 16;
     default: return 1;
   }
@@ -89,25 +98,64 @@ inline constexpr DTypeSet kBool{DType::boolean};
 inline constexpr DTypeSet kIndices{DType::i32, DType::i64};
 /// Every type that is a fixed number of bytes: all but strings.
 inline constexpr DTypeSet kFixedSize =
-    kNumbers | kBool |
-    DTypeSet{DType::c64, DType::c128, DType::f8e4m3fn, DType::f8e4m3fnuz, DType::f8e5m2, DType::f8e5m2fnuz, DType::u4,
-             DType::i4, DType::f4e2m1, DType::f8e8m0, DType::u2, DType::i2, DType::f6e2m3, DType::f6e3m2};
+    kNumbers | kBool | DTypeSet{DType::c64,        DType::c128, DType::f8e4m3fn, DType::f8e4m3fnuz, DType::f8e5m2,
+                                DType::f8e5m2fnuz, DType::u4,   DType::i4,       DType::f4e2m1,     DType::f8e8m0,
+                                DType::u2,         DType::i2,   DType::f6e2m3,   DType::f6e3m2};
 
 template <class T>
 struct DTypeOf;
-template <> struct DTypeOf<float> { static constexpr DType value = DType::f32; };
-template <> struct DTypeOf<double> { static constexpr DType value = DType::f64; };
-template <> struct DTypeOf<Half> { static constexpr DType value = DType::f16; };
-template <> struct DTypeOf<BFloat16> { static constexpr DType value = DType::bf16; };
-template <> struct DTypeOf<int8_t> { static constexpr DType value = DType::i8; };
-template <> struct DTypeOf<int16_t> { static constexpr DType value = DType::i16; };
-template <> struct DTypeOf<int32_t> { static constexpr DType value = DType::i32; };
-template <> struct DTypeOf<int64_t> { static constexpr DType value = DType::i64; };
-template <> struct DTypeOf<uint8_t> { static constexpr DType value = DType::u8; };
-template <> struct DTypeOf<uint16_t> { static constexpr DType value = DType::u16; };
-template <> struct DTypeOf<uint32_t> { static constexpr DType value = DType::u32; };
-template <> struct DTypeOf<uint64_t> { static constexpr DType value = DType::u64; };
-template <> struct DTypeOf<bool> { static constexpr DType value = DType::boolean; };
+template <>
+struct DTypeOf<float> {
+  static constexpr DType value = DType::f32;
+};
+template <>
+struct DTypeOf<double> {
+  static constexpr DType value = DType::f64;
+};
+template <>
+struct DTypeOf<Half> {
+  static constexpr DType value = DType::f16;
+};
+template <>
+struct DTypeOf<BFloat16> {
+  static constexpr DType value = DType::bf16;
+};
+template <>
+struct DTypeOf<int8_t> {
+  static constexpr DType value = DType::i8;
+};
+template <>
+struct DTypeOf<int16_t> {
+  static constexpr DType value = DType::i16;
+};
+template <>
+struct DTypeOf<int32_t> {
+  static constexpr DType value = DType::i32;
+};
+template <>
+struct DTypeOf<int64_t> {
+  static constexpr DType value = DType::i64;
+};
+template <>
+struct DTypeOf<uint8_t> {
+  static constexpr DType value = DType::u8;
+};
+template <>
+struct DTypeOf<uint16_t> {
+  static constexpr DType value = DType::u16;
+};
+template <>
+struct DTypeOf<uint32_t> {
+  static constexpr DType value = DType::u32;
+};
+template <>
+struct DTypeOf<uint64_t> {
+  static constexpr DType value = DType::u64;
+};
+template <>
+struct DTypeOf<bool> {
+  static constexpr DType value = DType::boolean;
+};
 
 [[noreturn]] void throw_unsupported_dtype(DType type);
 
@@ -145,7 +193,8 @@ decltype(auto) dispatch_number(DType type, F&& f) {
   return kFloats.contains(type) ? dispatch_float(type, f) : dispatch_integer(type, f);
 }
 
-/// Calls `f` with an unsigned type as wide as the elements: for operators that only move data. 16 bytes are `std::complex<double>`.
+/// Calls `f` with an unsigned type as wide as the elements: for operators that only move data. 16 bytes are
+/// `std::complex<double>`.
 template <class F>
 decltype(auto) dispatch_size(DType type, F&& f) {
   switch (size_of(type)) {

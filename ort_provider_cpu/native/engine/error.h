@@ -38,10 +38,12 @@ template <class... Parts>
   throw Error(ErrorKind::not_implemented, message(std::forward<Parts>(parts)...));
 }
 
-/// Throws InvalidArgument with the joined parts unless `condition` holds. The parts are evaluated either way: keep them cheap.
+/// Throws InvalidArgument with the joined parts unless `condition` holds. The parts are evaluated either way: keep them
+/// cheap.
 template <class... Parts>
 inline void require(bool condition, const Parts&... parts) {
-  if (!condition) [[unlikely]] throw_invalid(parts...);
+  if (!condition) [[unlikely]]
+    throw_invalid(parts...);
 }
 
 }  // namespace ort_cpu

@@ -16,8 +16,8 @@ struct Frame {
 
   std::shared_ptr<const Plan> plan;
   Buffer arena;
-  std::vector<Tensor> tensors;  // by slot
-  std::vector<Tensor*> operands;  // of all instructions: inputs, then outputs
+  std::vector<Tensor> tensors;     // by slot
+  std::vector<Tensor*> operands;   // of all instructions: inputs, then outputs
   std::vector<int> first_operand;  // by instruction
   std::vector<Buffer> buffers;     // by slot: of what was computed without a plan
 };

@@ -19,7 +19,8 @@ struct Half {
     const uint32_t sign = (x >> 16) & 0x8000u;
     const uint32_t magnitude = x & 0x7fffffffu;
     if (magnitude >= 0x7f800000u) {
-      return static_cast<uint16_t>(sign | 0x7c00u | (magnitude > 0x7f800000u ? 0x200u | ((magnitude >> 13) & 0x3ffu) : 0u));
+      return static_cast<uint16_t>(sign | 0x7c00u |
+                                   (magnitude > 0x7f800000u ? 0x200u | ((magnitude >> 13) & 0x3ffu) : 0u));
     }
     if (magnitude >= 0x477ff000u) return static_cast<uint16_t>(sign | 0x7c00u);
     if (magnitude < 0x38800000u) {
@@ -58,9 +59,17 @@ struct BFloat16 {
 
 /// The type to compute in: float for 16-bit floats, the type itself otherwise.
 template <class T>
-struct ComputeType { using type = T; };
-template <> struct ComputeType<Half> { using type = float; };
-template <> struct ComputeType<BFloat16> { using type = float; };
+struct ComputeType {
+  using type = T;
+};
+template <>
+struct ComputeType<Half> {
+  using type = float;
+};
+template <>
+struct ComputeType<BFloat16> {
+  using type = float;
+};
 template <class T>
 using compute_t = typename ComputeType<T>::type;
 

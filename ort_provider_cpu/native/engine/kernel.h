@@ -1,4 +1,5 @@
-// The interface of operators: `Kernel`, what it is made from (`NodeSpec`), and what it sees (`PlanContext`, `RunContext`).
+// The interface of operators: `Kernel`, what it is made from (`NodeSpec`), and what it sees (`PlanContext`,
+// `RunContext`).
 //
 // A kernel is made once per node, planned once per signature of input shapes, and run many times, in several threads.
 #pragma once
@@ -70,8 +71,9 @@ class NodeSpec {
 /// Thrown by `PlanContext::value` for a value that only a run will know; the engine plans the node again then.
 struct ValueUnknown {};
 
-/// What a kernel plans for one signature of inputs: types of outputs, scratch memory, and whatever it wants to precompute.
-/// Asking for an input that is absent raises InvalidArgument; `run` may take those for there that `plan` has asked for.
+/// What a kernel plans for one signature of inputs: types of outputs, scratch memory, and whatever it wants to
+/// precompute. Asking for an input that is absent raises InvalidArgument; `run` may take those for there that `plan`
+/// has asked for.
 class PlanContext {
  public:
   int n_inputs() const { return static_cast<int>(inputs_.size()); }
@@ -100,8 +102,9 @@ class PlanContext {
     output(i, dtype(input), shape);
     if (wants(i)) outputs_[i].alias = input, outputs_[i].offset_bytes = offset_bytes;
   }
-  /// The output may take over the memory of an input that nobody needs any more; the two must be of equal size in bytes.
-  /// `run` may then find both at the same address.
+  /// The output may take over the memory of an input that nobody needs any more; the two must be of equal size in
+  /// bytes. `run` may then find both at the same address, and a further input too if it is the same tensor; none that
+  /// overlaps it otherwise.
   void may_overwrite(int i, int input) {
     if (wants(i)) outputs_[i].overwrites.push_back(input);
   }
@@ -156,10 +159,19 @@ class OutputAllocator {
 /// What a kernel computes with in one run.
 class RunContext {
  public:
-  RunContext(Tensor* const* inputs, int n_inputs, Tensor* const* outputs, int n_outputs, void* scratch, const void* state,
-             ThreadPool& pool, OutputAllocator* allocator, const std::atomic<uint32_t>* cancel)
-      : inputs_(inputs), outputs_(outputs), n_inputs_(n_inputs), n_outputs_(n_outputs), scratch_(scratch), state_(state),
-        pool_(pool), allocator_(allocator), cancel_(cancel) {}
+  RunContext(Tensor* const* inputs, int n_inputs, Tensor* const* outputs, int n_outputs, void* scratch,
+             const void* state, ThreadPool& pool, OutputAllocator* allocator, const std::atomic<uint32_t>* cancel,
+             const void* next_weights = nullptr)
+      : inputs_(inputs),
+        outputs_(outputs),
+        n_inputs_(n_inputs),
+        n_outputs_(n_outputs),
+        scratch_(scratch),
+        state_(state),
+        pool_(pool),
+        allocator_(allocator),
+        cancel_(cancel),
+        next_weights_(next_weights) {}
 
   int n_inputs() const { return n_inputs_; }
   int n_outputs() const { return n_outputs_; }
@@ -172,9 +184,13 @@ class RunContext {
   /// Hands over memory that is already written; see `OutputAllocator::adopt`.
   void adopt(int i, const Tensor& tensor, const Buffer& buffer) { allocator_->adopt(i, tensor, buffer); }
   template <class T>
-  T* scratch() const { return static_cast<T*>(scratch_); }
+  T* scratch() const {
+    return static_cast<T*>(scratch_);
+  }
   template <class T>
-  const T& state() const { return *static_cast<const T*>(state_); }
+  const T& state() const {
+    return *static_cast<const T*>(state_);
+  }
 
   int threads() const { return pool_.threads(); }
   ThreadPool& pool() const { return pool_; }
@@ -202,6 +218,9 @@ class RunContext {
     });
   }
 
+  /// Where the weights begin that the next kernel reads first, to be prefetched; null if there are none.
+  const void* next_weights() const { return next_weights_; }
+
   const std::atomic<uint32_t>* cancel_flag() const { return cancel_; }
   bool cancelled() const { return cancel_ != nullptr && cancel_->load(std::memory_order_relaxed) != 0; }
 
@@ -214,6 +233,7 @@ class RunContext {
   ThreadPool& pool_;
   OutputAllocator* allocator_;
   const std::atomic<uint32_t>* cancel_;
+  const void* next_weights_;
 };
 
 /// An operator of one node. `plan` and `run` are called from several threads at once.
@@ -223,7 +243,8 @@ class Kernel {
 
   /// Sets the types of the wanted outputs from the inputs' types (and values, where `value` is asked for).
   ///
-  /// Everything that a model or a feed can get wrong is checked here or in the constructor, with `require`: `run` only computes.
+  /// Everything that a model or a feed can get wrong is checked here or in the constructor, with `require`: `run` only
+  /// computes.
   virtual void plan(PlanContext& ctx) const = 0;
 
   /// Writes the wanted outputs.
@@ -233,6 +254,8 @@ class Kernel {
   virtual bool only_needs_shapes() const { return false; }
   /// Whether equal inputs give equal outputs.
   virtual bool pure() const { return true; }
+  /// Where packed weights begin that `run` reads first; null if it has none.
+  virtual const void* first_weights() const { return nullptr; }
 };
 
 }  // namespace ort_cpu

@@ -36,8 +36,9 @@ Buffer MemoryPool::allocate(size_t bytes) {
   {
     std::lock_guard lock(mutex_);
     if (limit_ != 0 && stats_.in_use_bytes + capacity > limit_)
-      throw Error(ErrorKind::out_of_memory, message("needs ", bytes, " bytes more, ", stats_.in_use_bytes, " of the limit of ",
-                                                    limit_, " bytes are in use. Raise the memory limit of the session."));
+      throw Error(ErrorKind::out_of_memory,
+                  message("needs ", bytes, " bytes more, ", stats_.in_use_bytes, " of the limit of ", limit_,
+                          " bytes are in use. Raise the memory limit of the session."));
     if (!free_[size_class].empty()) {
       data = free_[size_class].back();
       free_[size_class].pop_back();
@@ -94,9 +95,7 @@ MemoryStats MemoryPool::stats() const {
   return stats;
 }
 
-MemoryPool::~MemoryPool() {
-  free_all(free_);
-}
+MemoryPool::~MemoryPool() { free_all(free_); }
 
 void MemoryPool::free_all(const Blocks& blocks) {
   for (int size_class = 0; size_class < kClasses; ++size_class)

@@ -174,8 +174,8 @@ bool Planner::evaluate(int index, PlanContext& context) {
   void* aligned = scratch.data();
   size_t space = scratch.size();
   std::align(kAlignment, context.scratch_bytes_, aligned, space);
-  RunContext run(inputs.data(), static_cast<int>(inputs.size()), outputs.data(), static_cast<int>(outputs.size()), aligned,
-                 context.state_.get(), *program_.environment_->threads, nullptr, nullptr);
+  RunContext run(inputs.data(), static_cast<int>(inputs.size()), outputs.data(), static_cast<int>(outputs.size()),
+                 aligned, context.state_.get(), *program_.environment_->threads, nullptr, nullptr);
   try {
     instruction.kernel->run(run);
   } catch (...) {
@@ -244,9 +244,13 @@ void Planner::join_overwrites() {
         const int source = instruction.inputs[input];
         if (source < 0 || plan_->tensors[source].data != nullptr) continue;
         const int root = root_of(source);
-        const bool is_temporary = program_.slots_[root].kind == Program::SlotKind::temporary && plan_->tensors[root].data == nullptr;
+        const bool is_temporary =
+            program_.slots_[root].kind == Program::SlotKind::temporary && plan_->tensors[root].data == nullptr;
         const bool covers = root == source || offset_[source] == 0;
-        if (!is_temporary || !covers || last_use_[root] != planned.instruction ||
+        const bool is_shared = std::any_of(instruction.inputs.begin(), instruction.inputs.end(), [&](int other) {
+          return other >= 0 && other != source && root_of(other) == root;
+        });
+        if (is_shared || !is_temporary || !covers || last_use_[root] != planned.instruction ||
             std::find(taken.begin(), taken.end(), root) != taken.end() ||
             plan_->tensors[root].size_bytes() != plan_->tensors[slot].size_bytes() ||
             plan_->tensors[source].size_bytes() != plan_->tensors[slot].size_bytes())
@@ -270,8 +274,9 @@ void Planner::choose_external() {
     const int root = root_of(slot);
     size_t offset = 0;
     for (int s = slot; s != root; s = parent_[s]) offset += offset_[s];
-    const bool own = program_.slots_[root].kind == Program::SlotKind::temporary && plan_->tensors[root].data == nullptr &&
-                     plan_->tensors[slot].data == nullptr && external_output_[root] < 0 && offset == 0 &&
+    const bool own = program_.slots_[root].kind == Program::SlotKind::temporary &&
+                     plan_->tensors[root].data == nullptr && plan_->tensors[slot].data == nullptr &&
+                     external_output_[root] < 0 && offset == 0 &&
                      plan_->tensors[root].size_bytes() == plan_->tensors[slot].size_bytes();
     if (own) {
       external_output_[root] = i;
@@ -282,7 +287,9 @@ void Planner::choose_external() {
 }
 
 void Planner::place() {
-  const auto arena_bytes_of = [&](int slot) { return round_up(std::max<size_t>(plan_->tensors[slot].size_bytes(), 1)); };
+  const auto arena_bytes_of = [&](int slot) {
+    return round_up(std::max<size_t>(plan_->tensors[slot].size_bytes(), 1));
+  };
   FreeList free;
   const int end = static_cast<int>(program_.instructions_.size());
   const bool reuse = program_.environment_->reuse_memory;
@@ -309,10 +316,12 @@ void Planner::place() {
     bool computes = instruction.outputs.empty();
     for (size_t i = 0; i < instruction.outputs.size(); ++i)
       computes |= instruction.outputs[i] >= 0 && planned.context.outputs_[i].alias < 0;
-    if (computes) plan_->steps.push_back({planned.instruction, planned.context.state_.get(), scratch_offset});
+    if (computes) plan_->steps.push_back({planned.instruction, planned.context.state_.get(), scratch_offset, nullptr});
     if (planned.context.state_ != nullptr) plan_->states.push_back(planned.context.state_);
   }
   plan_->arena_bytes = free.top();
+  for (size_t i = 0; i + 1 < plan_->steps.size(); ++i)
+    plan_->steps[i].next_weights = program_.instructions_[plan_->steps[i + 1].instruction].kernel->first_weights();
 
   for (size_t s = 0; s < parent_.size(); ++s) {
     const int slot = static_cast<int>(s);
@@ -326,7 +335,8 @@ void Planner::place() {
       plan_->externals.push_back({slot, false, static_cast<int>(found - program_.inputs_.begin()), offset});
     } else if (external_output_[root] >= 0) {
       plan_->externals.push_back({slot, true, external_output_[root], offset});
-    } else if (program_.slots_[root].kind == Program::SlotKind::temporary && placed[root] != std::numeric_limits<size_t>::max()) {
+    } else if (program_.slots_[root].kind == Program::SlotKind::temporary &&
+               placed[root] != std::numeric_limits<size_t>::max()) {
       plan_->placements.push_back({slot, placed[root] + offset});
     }
   }

@@ -11,7 +11,8 @@ namespace ort_cpu {
 struct Step {
   int instruction;
   const void* state;
-  int64_t scratch_offset;  // into the arena; -1: none
+  int64_t scratch_offset;    // into the arena; -1: none
+  const void* next_weights;  // of the step after it
 };
 
 struct Plan {
@@ -30,10 +31,10 @@ struct Plan {
   std::vector<int64_t> key;
   std::vector<Tensor> tensors;  // by slot; data only where it is known without a run
   std::vector<Step> steps;
-  std::vector<bool> is_known;   // by instruction: its outputs are among `tensors`
-  int first_unplanned = 0;      // instructions from here on are planned while they run
+  std::vector<bool> is_known;  // by instruction: its outputs are among `tensors`
+  int first_unplanned = 0;     // instructions from here on are planned while they run
   size_t arena_bytes = 0;
-  int peak_instruction = -1;    // the one at which the arena is fullest
+  int peak_instruction = -1;  // the one at which the arena is fullest
   std::vector<Placement> placements;
   std::vector<External> externals;
   std::vector<int> copied_outputs;  // outputs that are copied from their slot in the end
@@ -74,10 +75,10 @@ class Planner {
   const Program& program_;
   std::shared_ptr<Plan> plan_;
   std::vector<Planned> planned_;
-  std::vector<int> parent_;          // of a slot: the slot whose memory it lies in, or itself
-  std::vector<size_t> offset_;       // within the parent
-  std::vector<int> last_use_;        // of a root
-  std::vector<int> external_output_; // of a root: the program output whose memory it is, or -1
+  std::vector<int> parent_;           // of a slot: the slot whose memory it lies in, or itself
+  std::vector<size_t> offset_;        // within the parent
+  std::vector<int> last_use_;         // of a root
+  std::vector<int> external_output_;  // of a root: the program output whose memory it is, or -1
 };
 
 /// `node 'x' (ai.onnx::Op, opset n): reason`, of the same kind as the original error.

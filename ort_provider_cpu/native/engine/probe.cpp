@@ -51,17 +51,18 @@ double probe_fma_gflops(double seconds, int threads) {
 
 double probe_read_bandwidth(size_t size_bytes, int threads) {
   check(threads);
-  require(size_bytes >= 4096 && size_bytes <= (size_t{1} << 34), "expected 4 KiB to 16 GiB, got ", size_bytes, " bytes");
+  require(size_bytes >= 4096 && size_bytes <= (size_t{1} << 34), "expected 4 KiB to 16 GiB, got ", size_bytes,
+          " bytes");
   AlignedArray<float> data(size_bytes / sizeof(float));
   std::memset(data.data(), 0, data.size() * sizeof(float));
   const auto n = static_cast<int64_t>(data.size());
   double best = 1e30;
   for (int pass = 0; pass < kPasses; ++pass) {
     best = std::min(best, timed(threads, [&](int thread) {
-      const int64_t first = n * thread / threads, last = n * (thread + 1) / threads;
-      volatile float sink = simd::probe_table().read(data.data() + first, last - first);
-      (void)sink;
-    }));
+                      const int64_t first = n * thread / threads, last = n * (thread + 1) / threads;
+                      volatile float sink = simd::probe_table().read(data.data() + first, last - first);
+                      (void)sink;
+                    }));
   }
   return static_cast<double>(size_bytes) / best * 1e-9;
 }

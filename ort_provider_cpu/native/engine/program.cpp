@@ -95,7 +95,9 @@ std::shared_ptr<const Plan> Program::plan_for(std::span<const Tensor> inputs) co
     std::lock_guard lock(mutex_);
     for (size_t i = 0; i < plans_.size(); ++i) {
       if (!matches(*plans_[i])) continue;
-      if (i > 0) std::rotate(plans_.begin(), plans_.begin() + static_cast<ptrdiff_t>(i), plans_.begin() + static_cast<ptrdiff_t>(i) + 1);
+      if (i > 0)
+        std::rotate(plans_.begin(), plans_.begin() + static_cast<ptrdiff_t>(i),
+                    plans_.begin() + static_cast<ptrdiff_t>(i) + 1);
       return plans_.front();
     }
   }
@@ -104,7 +106,8 @@ std::shared_ptr<const Plan> Program::plan_for(std::span<const Tensor> inputs) co
   if (limit != 0 && plan->arena_bytes > limit)
     throw Error(ErrorKind::out_of_memory,
                 message(instructions_[plan->peak_instruction].label, ": a run needs ", plan->arena_bytes,
-                        " bytes at once, the memory limit of the session is ", limit, ". Raise the limit or use smaller inputs."));
+                        " bytes at once, the memory limit of the session is ", limit,
+                        ". Raise the limit or use smaller inputs."));
   std::lock_guard lock(mutex_);
   plans_.insert(plans_.begin(), plan);
   if (plans_.size() > kMostPlans) plans_.pop_back();

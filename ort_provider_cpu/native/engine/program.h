@@ -31,7 +31,7 @@ struct Instruction {
   std::vector<int> inputs;   // slots; -1: absent
   std::vector<int> outputs;  // slots; -1: not wanted
   std::string op;
-  std::string label;         // as messages name the node
+  std::string label;  // as messages name the node
 };
 
 /// A tensor that a run computed; `buffer` owns its memory unless the caller gave it.

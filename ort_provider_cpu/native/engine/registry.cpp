@@ -26,7 +26,8 @@ namespace {
 std::string names_of(DTypeSet set) {
   std::string names;
   for (int i = 1; i <= static_cast<int>(DType::f6e3m2); ++i)
-    if (set.contains(static_cast<DType>(i))) names += (names.empty() ? "" : ", ") + std::string(name_of(static_cast<DType>(i)));
+    if (set.contains(static_cast<DType>(i)))
+      names += (names.empty() ? "" : ", ") + std::string(name_of(static_cast<DType>(i)));
   return "{" + names + "}";
 }
 

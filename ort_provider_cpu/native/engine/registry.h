@@ -18,10 +18,12 @@ struct KernelEntry {
   std::string domain = "";
   /// The types that each input takes; the last entry holds for all further inputs.
   std::vector<DTypeSet> inputs;
-  /// The types that each output may have; empty: whatever follows from the inputs. The last entry holds for further outputs.
+  /// The types that each output may have; empty: whatever follows from the inputs. The last entry holds for further
+  /// outputs.
   std::vector<DTypeSet> outputs = {};
   std::function<std::unique_ptr<Kernel>(const NodeSpec&)> make;
-  /// Why a node is not supported though its types are; nullopt if it is. Attributes that are wrong are not its business.
+  /// Why a node is not supported though its types are; nullopt if it is. Attributes that are wrong are not its
+  /// business.
   std::function<std::optional<std::string>(const NodeSpec&)> declines = nullptr;
 };
 

@@ -10,7 +10,8 @@ namespace ort_cpu {
 namespace {
 
 int64_t now_ns() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch())
+      .count();
 }
 
 void check_cancelled(const std::atomic<uint32_t>* cancel) {
@@ -101,9 +102,10 @@ void Run::execute_planned(const std::atomic<uint32_t>* cancel, std::vector<Timin
     check_cancelled(cancel);
     Tensor* const* operands = frame_->operands.data() + frame_->first_operand[step.instruction];
     const int n_inputs = static_cast<int>(instruction.inputs.size());
-    void* scratch = step.scratch_offset < 0 ? nullptr : address(frame_->arena.data(), static_cast<size_t>(step.scratch_offset));
+    void* scratch =
+        step.scratch_offset < 0 ? nullptr : address(frame_->arena.data(), static_cast<size_t>(step.scratch_offset));
     RunContext context(operands, n_inputs, operands + n_inputs, static_cast<int>(instruction.outputs.size()), scratch,
-                       step.state, pool, nullptr, cancel);
+                       step.state, pool, nullptr, cancel, step.next_weights);
     const int64_t started = timings != nullptr ? now_ns() : 0;
     try {
       instruction.kernel->run(context);
@@ -175,8 +177,8 @@ void Run::execute_unplanned(const std::atomic<uint32_t>* cancel, std::vector<Tim
         if (output.unknown_shape) continue;
         for (int input : output.overwrites) {
           const int source = instruction.inputs[input];
-          if (source < 0 || !environment.reuse_memory || !dies_here(source) || !buffers[source] || !buffers[source].unique() ||
-              tensors[source].data != buffers[source].data() ||
+          if (source < 0 || !environment.reuse_memory || !dies_here(source) || !buffers[source] ||
+              !buffers[source].unique() || tensors[source].data != buffers[source].data() ||
               tensors[source].size_bytes() != output.tensor.size_bytes())
             continue;
           buffers[slot] = buffers[source];

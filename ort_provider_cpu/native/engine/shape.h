@@ -42,9 +42,7 @@ class Shape {
   const int64_t* end() const { return dims_.data() + rank_; }
   std::span<const int64_t> dims() const { return {dims_.data(), static_cast<size_t>(rank_)}; }
 
-  void push_back(int64_t dim) {
-    resize(rank_ + 1, dim);
-  }
+  void push_back(int64_t dim) { resize(rank_ + 1, dim); }
   void insert(int axis, int64_t dim) {
     push_back(dim);
     std::rotate(dims_.begin() + axis, dims_.begin() + rank_ - 1, dims_.begin() + rank_);
@@ -110,13 +108,13 @@ inline Shape broadcast(const Shape& a, const Shape& b) {
   return out;
 }
 
-/// Row-major strides in elements.
+/// Row-major strides in elements; they wrap where those of an empty shape overflow.
 inline std::array<int64_t, kMaxRank> strides_of(const Shape& shape) {
   std::array<int64_t, kMaxRank> strides{};
   int64_t step = 1;
   for (int i = shape.rank() - 1; i >= 0; --i) {
     strides[i] = step;
-    step *= shape[i];
+    step = static_cast<int64_t>(static_cast<uint64_t>(step) * static_cast<uint64_t>(shape[i]));
   }
   return strides;
 }

@@ -19,10 +19,14 @@ struct Tensor {
 
   /// The elements, without a check of the type.
   template <class T>
-  T* as() const { return static_cast<T*>(data); }
+  T* as() const {
+    return static_cast<T*>(data);
+  }
   /// The elements as a span, without a check of the type.
   template <class T>
-  std::span<T> elements() const { return {static_cast<T*>(data), static_cast<size_t>(size())}; }
+  std::span<T> elements() const {
+    return {static_cast<T*>(data), static_cast<size_t>(size())};
+  }
 };
 
 /// Bytes of a tensor. Raises InvalidArgument when the product overflows.

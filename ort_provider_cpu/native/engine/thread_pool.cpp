@@ -124,7 +124,8 @@ struct ThreadPool::State {
     wait_for_workers();
   }
 
-  /// Claims and runs chunks until none is left. Claims carry the epoch, so that a late one cannot take a later run's chunk.
+  /// Claims and runs chunks until none is left. Claims carry the epoch, so that a late one cannot take a later run's
+  /// chunk.
   void drain() {
     uint64_t seen = ticket.load(std::memory_order_acquire);
     while (static_cast<uint32_t>(seen) != 0) {
@@ -170,8 +171,8 @@ struct ThreadPool::State {
     }
   }
 
-  /// The worker announces that it sleeps and then looks at the ticket; the caller sets the ticket and then looks for sleepers.
-  /// All four are sequentially consistent, so at least one of the two sees the other.
+  /// The worker announces that it sleeps and then looks at the ticket; the caller sets the ticket and then looks for
+  /// sleepers. All four are sequentially consistent, so at least one of the two sees the other.
   void sleep(Worker& self) {
     self.asleep.store(1);
     sleepers.fetch_add(1);
@@ -202,8 +203,8 @@ struct ThreadPool::State {
     }
   }
 
-  /// Linux wakes a thread on the processor of whoever wakes it and may leave it queued there for milliseconds, behind a caller
-  /// that waits for it. So a sleeping worker is moved away first.
+  /// Linux wakes a thread on the processor of whoever wakes it and may leave it queued there for milliseconds, behind a
+  /// caller that waits for it. So a sleeping worker is moved away first.
   void keep_off([[maybe_unused]] Worker& worker, [[maybe_unused]] int cpu) {
 #if defined(__linux__)
     cpu_set_t others = allowed;
@@ -216,7 +217,8 @@ struct ThreadPool::State {
   void wait_for_workers() {
     for (int pauses = 0; unfinished.load(std::memory_order_acquire) != 0; ++pauses) {
       if (abandoned.load(std::memory_order_relaxed))
-        throw Error(ErrorKind::fail, "the process was forked while it computed; the child has no workers to finish the run");
+        throw Error(ErrorKind::fail,
+                    "the process was forked while it computed; the child has no workers to finish the run");
       if (pauses < kPausesBeforeYield) {
         pause();
       } else if (spin) {
@@ -278,7 +280,8 @@ class ForkGuard {
   }
   void in_child() {
     for (ThreadPool* pool : pools_) {
-      // The old state is left to itself: its threads cannot be joined, and a run that forked may still be looking at it.
+      // The old state is left to itself: its threads cannot be joined, and a run that forked may still be looking at
+      // it.
       ThreadPool::State* const old = pool->state_.release();
       old->abandoned.store(true, std::memory_order_relaxed);
       pool->state_ = std::make_unique<ThreadPool::State>(pool->threads_, pool->spin_);
@@ -300,7 +303,8 @@ ThreadPool::~ThreadPool() { ForkGuard::instance().remove(this); }
 void ThreadPool::run(int chunks, ChunkFunction function) {
   State& state = *state_;
   const bool serial = chunks <= 1 || threads_ == 1 || state.active.load(std::memory_order_relaxed) > 1 ||
-                      state.busy.load(std::memory_order_relaxed) || state.busy.exchange(true, std::memory_order_acquire);
+                      state.busy.load(std::memory_order_relaxed) ||
+                      state.busy.exchange(true, std::memory_order_acquire);
   if (serial) {
     for (int chunk = 0; chunk < chunks; ++chunk) function(chunk, chunks);
     return;

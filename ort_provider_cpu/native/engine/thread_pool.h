@@ -23,8 +23,8 @@ class ChunkFunction {
 
 /// Runs chunks of work on the calling thread and on workers.
 ///
-/// Only one run at a time has the workers; whoever calls meanwhile does all chunks itself, so callers never wait for each
-/// other. An exception thrown by a chunk is rethrown to the caller after all chunks have ended.
+/// Only one run at a time has the workers; whoever calls meanwhile does all chunks itself, so callers never wait for
+/// each other. An exception thrown by a chunk is rethrown to the caller after all chunks have ended.
 class ThreadPool {
  public:
   /// `threads` counts the caller. Workers start with the first parallel call, and anew after a fork.

@@ -18,7 +18,8 @@ struct Search {
   bool last = false;
 };
 
-/// index[j] = where x[i * stride + j], i < n, is extreme, for j < columns <= kTile. NaN is more extreme than any number.
+/// index[j] = where x[i * stride + j], i < n, is extreme, for j < columns <= kTile. NaN is more extreme than any
+/// number.
 template <class T>
 void find_extremes(int64_t* index, const T* x, int64_t n, int64_t stride, int64_t columns, Search search) {
   using C = compute_t<T>;
@@ -57,8 +58,8 @@ void find_extremes(int64_t* index, const float* x, int64_t n, int64_t stride, in
   }
 }
 
-/// Calls `f(index, at, columns)` for tiles of columns of x [outer, n, inner]: the column `j` of a tile begins at element `at + j`,
-/// and its extreme is at index[j] along the axis.
+/// Calls `f(index, at, columns)` for tiles of columns of x [outer, n, inner]: the column `j` of a tile begins at
+/// element `at + j`, and its extreme is at index[j] along the axis.
 template <class T, class F>
 void for_extremes(const RunContext& ctx, const AxisLayout& layout, Search search, F&& f) {
   const T* x = ctx.input(0).as<T>();
@@ -66,17 +67,18 @@ void for_extremes(const RunContext& ctx, const AxisLayout& layout, Search search
   const int64_t tiles = (inner + kTile - 1) / kTile;
   ctx.parallel_for(outer * tiles, 1 + kGrain / (n * std::min(inner, kTile)),
                    [&, n = n, inner = inner](int64_t first, int64_t last) {
-    int64_t index[kTile];
-    for (int64_t i = first; i < last; ++i) {
-      const int64_t column = i % tiles * kTile, at = i / tiles * n * inner + column;
-      const int64_t columns = std::min(kTile, inner - column);
-      find_extremes(index, x + at, n, inner, columns, search);
-      f(index, at, columns);
-    }
-  });
+                     int64_t index[kTile];
+                     for (int64_t i = first; i < last; ++i) {
+                       const int64_t column = i % tiles * kTile, at = i / tiles * n * inner + column;
+                       const int64_t columns = std::min(kTile, inner - column);
+                       find_extremes(index, x + at, n, inner, columns, search);
+                       f(index, at, columns);
+                     }
+                   });
 }
 
-/// The index of the largest or smallest element along an axis. data [...] -> reduced int64, with the axis of size 1 or without.
+/// The index of the largest or smallest element along an axis. data [...] -> reduced int64, with the axis of size 1 or
+/// without.
 template <bool kSmallest>
 class ArgExtreme : public Kernel {
  public:

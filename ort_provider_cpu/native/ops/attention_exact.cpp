@@ -12,14 +12,10 @@ namespace {
 template <class C>
 C round_to(DType precision, C x) {
   switch (precision) {
-    case DType::f16:
-      return static_cast<C>(static_cast<float>(Half(static_cast<float>(x))));
-    case DType::bf16:
-      return static_cast<C>(static_cast<float>(BFloat16(static_cast<float>(x))));
-    case DType::f32:
-      return static_cast<C>(static_cast<float>(x));
-    default:
-      return x;
+    case DType::f16: return static_cast<C>(static_cast<float>(Half(static_cast<float>(x))));
+    case DType::bf16: return static_cast<C>(static_cast<float>(BFloat16(static_cast<float>(x))));
+    case DType::f32: return static_cast<C>(static_cast<float>(x));
+    default: return x;
   }
 }
 

@@ -67,12 +67,10 @@ class RotaryEmbedding : public Kernel {
                                                                                                            int chunks) {
       const int64_t first = total * chunk / chunks, last = total * (chunk + 1) / chunks;
       switch (out.dtype) {
-        case DType::f32:
-          return rotate_rows<float>(ctx, state, first, last, nullptr);
+        case DType::f32: return rotate_rows<float>(ctx, state, first, last, nullptr);
         case DType::f16:
           return rotate_rows<Half>(ctx, state, first, last, ctx.scratch<float>() + 4 * state.depth * chunk);
-        default:
-          return rotate_rows<BFloat16>(ctx, state, first, last, ctx.scratch<float>() + 4 * state.depth * chunk);
+        default: return rotate_rows<BFloat16>(ctx, state, first, last, ctx.scratch<float>() + 4 * state.depth * chunk);
       }
     });
   }

@@ -63,7 +63,8 @@ std::optional<simd::Element> element_of(DType type) {
     case DType::i16: return Element::i16;
     case DType::i32: return Element::i32;
     case DType::i64: return Element::i64;
-    case DType::u8: case DType::boolean: return Element::u8;
+    case DType::u8:
+    case DType::boolean: return Element::u8;
     case DType::u16: return Element::u16;
     case DType::u32: return Element::u32;
     case DType::u64: return Element::u64;
@@ -73,8 +74,7 @@ std::optional<simd::Element> element_of(DType type) {
 
 simd::BinaryLoop arithmetic_loop(DType type, simd::Arithmetic function) {
   const auto element = element_of(type);
-  if (element)
-    return simd::binary_types_table().arithmetic[static_cast<int>(*element)][static_cast<int>(function)];
+  if (element) return simd::binary_types_table().arithmetic[static_cast<int>(*element)][static_cast<int>(function)];
   constexpr simd::Binary kFloat[] = {simd::Binary::add, simd::Binary::sub, simd::Binary::mul, simd::Binary::max,
                                      simd::Binary::min};
   return simd::binary_table().loop(kFloat[static_cast<int>(function)]);
@@ -82,8 +82,7 @@ simd::BinaryLoop arithmetic_loop(DType type, simd::Arithmetic function) {
 
 simd::BinaryLoop compare_loop(DType type, simd::Compare comparison) {
   const auto element = element_of(type);
-  if (element)
-    return simd::binary_types_table().compare[static_cast<int>(*element)][static_cast<int>(comparison)];
+  if (element) return simd::binary_types_table().compare[static_cast<int>(*element)][static_cast<int>(comparison)];
   return simd::binary_table().loop(comparison);
 }
 

@@ -51,8 +51,7 @@ PowerLoop loop_for(DType base, DType exponent) {
   switch (base) {
     case DType::i32: return loop_for_exponent<int32_t>(exponent);
     case DType::i64: return loop_for_exponent<int64_t>(exponent);
-    default:
-      return dispatch_float(base, [&]<class T>() { return loop_for_exponent<T>(exponent); });
+    default: return dispatch_float(base, [&]<class T>() { return loop_for_exponent<T>(exponent); });
   }
 }
 

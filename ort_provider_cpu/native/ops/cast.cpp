@@ -55,9 +55,13 @@ class Cast : public Kernel {
 
 int bits_of(DType type) {
   switch (type) {
-    case DType::i4: case DType::u4: case DType::f4e2m1: return 4;
-    case DType::i2: case DType::u2: return 2;
-    case DType::f6e2m3: case DType::f6e3m2: return 6;
+    case DType::i4:
+    case DType::u4:
+    case DType::f4e2m1: return 4;
+    case DType::i2:
+    case DType::u2: return 2;
+    case DType::f6e2m3:
+    case DType::f6e3m2: return 6;
     default: return static_cast<int>(size_of(type) * 8);
   }
 }

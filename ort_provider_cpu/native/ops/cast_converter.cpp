@@ -15,7 +15,9 @@ struct Truth {
   uint8_t byte;
 };
 template <class T>
-T read(T x) { return x; }
+T read(T x) {
+  return x;
+}
 bool read(Truth x) { return x.byte != 0; }
 
 template <class From, class To>

@@ -46,8 +46,8 @@ float decode_float(const Format& format, DType type, uint8_t code) {
   }
   const int exponent = magnitude >> format.mantissa, fraction = magnitude & ((1 << format.mantissa) - 1);
   const int significand = exponent == 0 ? fraction : fraction + (1 << format.mantissa);
-  const float value = std::ldexp(static_cast<float>(significand),
-                                 std::max(exponent, 1) - format.bias - format.mantissa);
+  const float value =
+      std::ldexp(static_cast<float>(significand), std::max(exponent, 1) - format.bias - format.mantissa);
   return negative ? -value : value;
 }
 

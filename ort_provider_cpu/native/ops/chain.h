@@ -6,15 +6,15 @@
 //   constants  FLOATS: the numbers that the program uses.
 //
 // An opcode is an index of `chain_opcodes()`; use their names, the indices may change. Values are numbered: first the
-// inputs 0 ... k, then the constants, then the result of each instruction. An operand is the number of an earlier value;
-// the last `parameters` operands of an opcode must be constants. The result of the last instruction is the output. For
-// example x0 * sigmoid(x0 + x1) * 2 is
+// inputs 0 ... k, then the constants, then the result of each instruction. An operand is the number of an earlier
+// value; the last `parameters` operands of an opcode must be constants. The result of the last instruction is the
+// output. For example x0 * sigmoid(x0 + x1) * 2 is
 //
 //   constants = [2.0]                                     value 2
 //   program = [add, 0, 1, sigmoid, 3, mul, 0, 4, mul, 5, 2]   values 3, 4, 5, 6
 //
-// The kernel recognises what the tables of `simd` have as one function (products with sigmoid, sums and products followed
-// by relu or a further product or sum), so programs need not be written with those in mind.
+// The kernel recognises what the tables of `simd` have as one function (products with sigmoid, sums and products
+// followed by relu or a further product or sum), so programs need not be written with those in mind.
 #pragma once
 
 #include <cstdint>

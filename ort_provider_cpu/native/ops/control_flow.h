@@ -57,7 +57,8 @@ class StackedOutput {
       const auto* source = static_cast<const std::byte*>(slices_[k].tensor.data);
       const size_t position = reversed_ ? n - 1 - k : k;
       for (int64_t o = 0; o < outer; ++o)
-        std::memcpy(target + (static_cast<size_t>(o) * n + position) * inner, source + static_cast<size_t>(o) * inner, inner);
+        std::memcpy(target + (static_cast<size_t>(o) * n + position) * inner, source + static_cast<size_t>(o) * inner,
+                    inner);
     }
   }
 

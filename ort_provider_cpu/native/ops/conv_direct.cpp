@@ -223,6 +223,7 @@ class PreparedDirect : public PreparedConv {
           tile.prefetch = reinterpret_cast<const char*>(tile.weights + (i1 - i0) * block_weights);
           tile.prefetch_step = std::clamp<int64_t>(static_cast<int64_t>(step), 16, 256) / 4 * 4;
         }
+        for (int j = 0; j < 3; ++j) tile.prefetch_others[j] = tile.prefetch_step / 4 * (j + 1);
         compute_tiles(tile, operands, input + (panel.in_block + i0) * plane, first_image, panel, u0, u1);
       }
     }
@@ -234,8 +235,12 @@ class PreparedDirect : public PreparedConv {
     const int64_t image = g_.in_blocks() * tile.input_block_stride,
                   out_image = g_.out_blocks() * tile.output_block_stride;
     int64_t t = u0 % tiles_, r = u0 / tiles_ % rows, n = u0 / tiles_ / rows;
-    const char* prefetch_end =
-        tile.prefetch + (tile.prefetch_step == 0 ? 0 : 4 * tile.weight_block_stride * (tile.n_blocks + 1));
+    // Weights of the next panel are fetched first, then what the tile after each one adds to and writes.
+    bool fetches_weights = tile.prefetch_step != 0;
+    const char* weights_end = tile.prefetch + 4 * tile.weight_block_stride * (tile.n_blocks + 1);
+    const int64_t steps = std::max<int64_t>(1, g_.taps() * (tile.n_blocks * 4 + tile.tail / 4));
+    const int64_t output_step = std::clamp<int64_t>((pixels_ * 64 + steps - 1) / steps, 1, 64);
+    const int64_t second = panel.blocks > 1 ? tile.output_block_stride * 4 : 0;
     for (int64_t u = u0; u < u1; ++u) {
       const Row& row = rows_[r];
       const int64_t column = t * pixels_ + std::min(t, larger_);
@@ -248,8 +253,21 @@ class PreparedDirect : public PreparedConv {
       tile.output = operands.output + out;
       tile.residual = operands.residual != nullptr ? operands.residual + out : nullptr;
       const int kind = (t == 0 && skip_first_ ? 1 : 0) + (t == tiles_ - 1 && skip_last_ ? 2 : 0);
+      if (!fetches_weights && tile.last) {
+        const int64_t ahead = (pixels_ + is_larger) * 16;
+        const float* added = tile.residual != nullptr ? tile.residual : tile.output;
+        tile.prefetch = reinterpret_cast<const char*>(added + ahead);
+        tile.prefetch_step = output_step;
+        const int64_t apart = reinterpret_cast<intptr_t>(tile.output) - reinterpret_cast<intptr_t>(added);
+        tile.prefetch_others[0] = second;
+        tile.prefetch_others[1] = apart;
+        tile.prefetch_others[2] = apart + second;
+      }
       functions_[panel.blocks][is_larger][kind](tile);
-      if (tile.prefetch >= prefetch_end) tile.prefetch_step = 0;
+      if (fetches_weights && tile.prefetch >= weights_end) {
+        fetches_weights = false;
+        tile.prefetch_step = 0;
+      }
       if (++t == tiles_) {
         t = 0;
         if (++r == rows) r = 0, ++n;

@@ -190,6 +190,7 @@ class PreparedWinograd : public PreparedConv {
       tile.prefetch = reinterpret_cast<const char*>(tile.weights + panel_floats);
       const int64_t step = 1.1 * panel_floats * 4 / (4.0 * static_cast<double>(blocks * tiles));
       tile.prefetch_step = i + 1 < last ? std::clamp<int64_t>(step, 16, 256) / 4 * 4 : 0;
+      for (int j = 0; j < 3; ++j) tile.prefetch_others[j] = tile.prefetch_step / 4 * (j + 1);
       float* to = out + plane * out_plane_ + panel.out_block * n * 16;
       const float* from = in + plane * in_plane_;
       for (int64_t t = 0, p = 0; t < tiles; ++t) {

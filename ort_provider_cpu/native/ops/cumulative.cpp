@@ -11,14 +11,16 @@ namespace {
 constexpr int64_t kGrain = 1 << 14;
 constexpr int64_t kTile = 256;
 
-/// y[i] = x[0] + ... + x[i] along an axis, without x[i] if exclusive, from the end if reverse. x [...], axis [] -> y [...].
+/// y[i] = x[0] + ... + x[i] along an axis, without x[i] if exclusive, from the end if reverse. x [...], axis [] -> y
+/// [...].
 ///
 /// Sums of floats are taken in double, products in the type of the elements; integers wrap around.
 template <bool kProduct>
 class Cumulative : public Kernel {
  public:
   explicit Cumulative(const NodeSpec& node)
-      : exclusive_(node.attributes.integer("exclusive", 0) != 0), reverse_(node.attributes.integer("reverse", 0) != 0) {}
+      : exclusive_(node.attributes.integer("exclusive", 0) != 0),
+        reverse_(node.attributes.integer("reverse", 0) != 0) {}
 
   void plan(PlanContext& ctx) const override {
     const std::vector<int64_t> axis = to_int64(ctx.value(1));
@@ -52,28 +54,28 @@ class Cumulative : public Kernel {
     const int64_t tiles = (inner + kTile - 1) / kTile;
     ctx.parallel_for(outer * tiles, 1 + kGrain / (n * std::min(inner, kTile)),
                      [&, n = n, inner = inner](int64_t first, int64_t last) {
-      A acc[kTile];
-      for (int64_t u = first; u < last; ++u) {
-        const int64_t column = u % tiles * kTile, columns = std::min(kTile, inner - column);
-        const int64_t at = u / tiles * n * inner + column;
-        if constexpr (std::is_same_v<A, double> && std::is_same_v<T, float>) {
-          const simd::ScanTable& table = simd::scan_table();
-          if (inner == 1) table.sum_row(y + at, x + at, n, exclusive_, reverse_);
-          else table.sum_columns(y + at, x + at, n, inner, columns, exclusive_, reverse_);
-          continue;
-        }
-        std::fill_n(acc, columns, A(kProduct ? 1 : 0));
-        for (int64_t i = 0; i < n; ++i) {
-          const int64_t row = at + (reverse_ ? n - 1 - i : i) * inner;
-          for (int64_t j = 0; j < columns; ++j) {
-            const A value = static_cast<A>(x[row + j]);
-            const A next = kProduct ? acc[j] * value : acc[j] + value;
-            y[row + j] = static_cast<T>(static_cast<compute_t<T>>(exclusive_ ? acc[j] : next));
-            acc[j] = next;
-          }
-        }
-      }
-    });
+                       A acc[kTile];
+                       for (int64_t u = first; u < last; ++u) {
+                         const int64_t column = u % tiles * kTile, columns = std::min(kTile, inner - column);
+                         const int64_t at = u / tiles * n * inner + column;
+                         if constexpr (std::is_same_v<A, double> && std::is_same_v<T, float>) {
+                           const simd::ScanTable& table = simd::scan_table();
+                           if (inner == 1) table.sum_row(y + at, x + at, n, exclusive_, reverse_);
+                           else table.sum_columns(y + at, x + at, n, inner, columns, exclusive_, reverse_);
+                           continue;
+                         }
+                         std::fill_n(acc, columns, A(kProduct ? 1 : 0));
+                         for (int64_t i = 0; i < n; ++i) {
+                           const int64_t row = at + (reverse_ ? n - 1 - i : i) * inner;
+                           for (int64_t j = 0; j < columns; ++j) {
+                             const A value = static_cast<A>(x[row + j]);
+                             const A next = kProduct ? acc[j] * value : acc[j] + value;
+                             y[row + j] = static_cast<T>(static_cast<compute_t<T>>(exclusive_ ? acc[j] : next));
+                             acc[j] = next;
+                           }
+                         }
+                       }
+                     });
   }
   const bool exclusive_, reverse_;
 };

@@ -38,10 +38,8 @@ class DepthToSpace : public Blocks {
             block_);
     const int64_t kept = x[1] / (block_ * block_);
     const Shape out{x[0], kept, checked_product(x[2]), checked_product(x[3])};
-    if (is_crd_)
-      plan_permutation(ctx, {x[0], kept, block_, block_, x[2], x[3]}, {0, 1, 4, 2, 5, 3}, out);
-    else
-      plan_permutation(ctx, {x[0], block_, block_, kept, x[2], x[3]}, {0, 3, 4, 1, 5, 2}, out);
+    if (is_crd_) plan_permutation(ctx, {x[0], kept, block_, block_, x[2], x[3]}, {0, 1, 4, 2, 5, 3}, out);
+    else plan_permutation(ctx, {x[0], block_, block_, kept, x[2], x[3]}, {0, 3, 4, 1, 5, 2}, out);
   }
 
  private:

@@ -110,7 +110,9 @@ class Einsum : public Kernel {
       return;
     }
     switch (y.dtype) {
-      case DType::f16: case DType::bf16: case DType::f32: return run_steps<float>(ctx);
+      case DType::f16:
+      case DType::bf16:
+      case DType::f32: return run_steps<float>(ctx);
       case DType::f64: return run_steps<double>(ctx);
       default: break;
     }

@@ -43,10 +43,8 @@ class Lowering {
     while (terms_.size() > 1) contract_cheapest();
     Term last = sum_out(terms_[0], output_);
     const bool written_by_step = last.place.input == EinsumPlace::kScratch && last.labels == output_;
-    if (written_by_step)
-      out_.steps.back().to = {EinsumPlace::kOutput, 0};
-    else
-      add_copy(last, output_, {EinsumPlace::kOutput, 0});
+    if (written_by_step) out_.steps.back().to = {EinsumPlace::kOutput, 0};
+    else add_copy(last, output_, {EinsumPlace::kOutput, 0});
   }
 
  private:
@@ -101,7 +99,10 @@ class Lowering {
       to_strides[i] = stride;
       stride *= dims[i];
     }
-    out_.steps.push_back({.kind = EinsumStep::Kind::copy, .a = from.place, .b = {}, .to = to,
+    out_.steps.push_back({.kind = EinsumStep::Kind::copy,
+                          .a = from.place,
+                          .b = {},
+                          .to = to,
                           .copy = StridedCopy(element_bytes_, dims, from_strides, to_strides)});
   }
 

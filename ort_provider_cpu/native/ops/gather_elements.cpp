@@ -17,10 +17,8 @@ class GatherElements : public Kernel {
 
   void run(RunContext& ctx) const override {
     dispatch_size(ctx.input(0).dtype, [&]<class T>() {
-      if (ctx.input(1).dtype == DType::i32)
-        gather<T, int32_t>(ctx);
-      else
-        gather<T, int64_t>(ctx);
+      if (ctx.input(1).dtype == DType::i32) gather<T, int32_t>(ctx);
+      else gather<T, int64_t>(ctx);
     });
   }
 

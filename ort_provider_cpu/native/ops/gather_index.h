@@ -12,7 +12,8 @@ namespace ort_cpu {
 /// The position in [0, size) that `index` names, negative ones counted from the end. Raises InvalidArgument outside.
 inline int64_t checked_index(int64_t index, int64_t size) {
   const int64_t position = index < 0 ? index + size : index;
-  if (static_cast<uint64_t>(position) >= static_cast<uint64_t>(size)) [[unlikely]] throw_index(index, size);
+  if (static_cast<uint64_t>(position) >= static_cast<uint64_t>(size)) [[unlikely]]
+    throw_index(index, size);
   return position;
 }
 

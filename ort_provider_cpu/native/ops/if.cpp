@@ -8,7 +8,8 @@ namespace {
 class If : public Kernel {
  public:
   explicit If(const NodeSpec& node)
-      : then_(node.attributes.program("then_branch")), else_(node.attributes.program("else_branch")),
+      : then_(node.attributes.program("then_branch")),
+        else_(node.attributes.program("else_branch")),
         dtypes_(node.outputs) {
     const int n = static_cast<int>(node.outputs.size());
     require(then_->n_outputs() >= n && else_->n_outputs() >= n, "the branches have ", then_->n_outputs(), " and ",
@@ -34,7 +35,8 @@ class If : public Kernel {
   std::vector<DType> dtypes_;
 };
 
-const Registration registration{{.op = "If", .inputs = {kBool, kFixedSize}, .outputs = {kFixedSize}, .make = make_kernel<If>}};
+const Registration registration{
+    {.op = "If", .inputs = {kBool, kFixedSize}, .outputs = {kFixedSize}, .make = make_kernel<If>}};
 
 }  // namespace
 }  // namespace ort_cpu

@@ -6,8 +6,8 @@
 namespace ort_cpu {
 namespace {
 
-/// Runs `body(i, cond, v...) -> cond, v..., scans...` while i < M and cond. Outputs: the final v..., and each scan of all
-/// iterations stacked along a new first axis.
+/// Runs `body(i, cond, v...) -> cond, v..., scans...` while i < M and cond. Outputs: the final v..., and each scan of
+/// all iterations stacked along a new first axis.
 class Loop : public Kernel {
  public:
   explicit Loop(const NodeSpec& node)
@@ -68,10 +68,8 @@ class Loop : public Kernel {
   std::vector<DType> dtypes_;
 };
 
-const Registration registration{{.op = "Loop",
-                                 .inputs = {kIndices, kBool, kFixedSize},
-                                 .outputs = {kFixedSize},
-                                 .make = make_kernel<Loop>}};
+const Registration registration{
+    {.op = "Loop", .inputs = {kIndices, kBool, kFixedSize}, .outputs = {kFixedSize}, .make = make_kernel<Loop>}};
 
 }  // namespace
 }  // namespace ort_cpu

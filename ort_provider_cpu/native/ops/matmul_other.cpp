@@ -12,18 +12,12 @@ namespace {
 template <class F>
 void dispatch_other(DType type, F&& f) {
   switch (type) {
-    case DType::f64:
-      return f.template operator()<double>();
-    case DType::i32:
-      return f.template operator()<int32_t>();
-    case DType::i64:
-      return f.template operator()<int64_t>();
-    case DType::u32:
-      return f.template operator()<uint32_t>();
-    case DType::u64:
-      return f.template operator()<uint64_t>();
-    default:
-      throw_unsupported_dtype(type);
+    case DType::f64: return f.template operator()<double>();
+    case DType::i32: return f.template operator()<int32_t>();
+    case DType::i64: return f.template operator()<int64_t>();
+    case DType::u32: return f.template operator()<uint32_t>();
+    case DType::u64: return f.template operator()<uint64_t>();
+    default: throw_unsupported_dtype(type);
   }
 }
 

@@ -149,10 +149,9 @@ class NonMaxSuppression : public Kernel {
   const bool is_centred_;
 };
 
-const Registration registration{
-    {.op = "NonMaxSuppression",
-     .inputs = {{DType::f32}, {DType::f32}, {DType::i64}, {DType::f32}},
-     .make = make_kernel<NonMaxSuppression>}};
+const Registration registration{{.op = "NonMaxSuppression",
+                                 .inputs = {{DType::f32}, {DType::f32}, {DType::i64}, {DType::f32}},
+                                 .make = make_kernel<NonMaxSuppression>}};
 
 }  // namespace
 }  // namespace ort_cpu

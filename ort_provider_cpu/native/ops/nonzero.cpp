@@ -6,11 +6,17 @@ namespace {
 
 /// The elements that are not zero: NaN is none of the zeros, -0 is one.
 template <class T>
-bool is_set(T value) { return value != T{}; }
+bool is_set(T value) {
+  return value != T{};
+}
 template <>
-bool is_set(Half value) { return (value.bits & 0x7fff) != 0; }
+bool is_set(Half value) {
+  return (value.bits & 0x7fff) != 0;
+}
 template <>
-bool is_set(BFloat16 value) { return (value.bits & 0x7fff) != 0; }
+bool is_set(BFloat16 value) {
+  return (value.bits & 0x7fff) != 0;
+}
 
 template <class F>
 decltype(auto) dispatch_any(DType dtype, F&& f) {
@@ -62,9 +68,8 @@ class NonZero : public Kernel {
   }
 };
 
-const Registration registration{{.op = "NonZero",
-                                 .inputs = {kNumbers | kBool | DTypeSet{DType::c64, DType::c128}},
-                                 .make = make_kernel<NonZero>}};
+const Registration registration{
+    {.op = "NonZero", .inputs = {kNumbers | kBool | DTypeSet{DType::c64, DType::c128}}, .make = make_kernel<NonZero>}};
 
 }  // namespace
 }  // namespace ort_cpu

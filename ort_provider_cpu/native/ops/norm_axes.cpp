@@ -37,29 +37,30 @@ class LpNormalization : public Kernel {
     T* y = ctx.output(0).as<T>();
     const int64_t n = layout.n, inner = layout.inner, tiles = (inner + kColumnTile - 1) / kColumnTile;
     const Reduction kind = p_ == 1 ? Reduction::sum_abs : Reduction::sum_square;
-    ctx.parallel_for(layout.outer * tiles, 1 + kGrain / (n * std::min(inner, kColumnTile)), [&](int64_t first, int64_t last) {
-      double norm[kColumnTile];
-      C divisor[kColumnTile];
-      for (int64_t u = first; u < last; ++u) {
-        const int64_t column = u % tiles * kColumnTile, columns = std::min(kColumnTile, inner - column);
-        const int64_t at = u / tiles * n * inner + column;
-        std::fill_n(norm, columns, 0.0);
-        if (inner == 1) norm[0] = reduce_row<T, double>(kind, x + at, n, 0);
-        else reduce_columns<T, double>(kind, norm, x + at, inner, n, columns, nullptr);
-        // A norm of 0 means zeros, which any other divisor leaves as they are.
-        for (int64_t j = 0; j < columns; ++j) {
-          divisor[j] = static_cast<C>(p_ == 1 ? norm[j] : std::sqrt(norm[j]));
-          if (divisor[j] == 0) divisor[j] = 1;
-        }
-        if (inner == 1) {
-          for (int64_t i = 0; i < n; ++i) y[at + i] = T(static_cast<C>(x[at + i]) / divisor[0]);
-          continue;
-        }
-        for (int64_t i = 0; i < n; ++i)
-          for (int64_t j = 0; j < columns; ++j)
-            y[at + i * inner + j] = T(static_cast<C>(x[at + i * inner + j]) / divisor[j]);
-      }
-    });
+    ctx.parallel_for(
+        layout.outer * tiles, 1 + kGrain / (n * std::min(inner, kColumnTile)), [&](int64_t first, int64_t last) {
+          double norm[kColumnTile];
+          C divisor[kColumnTile];
+          for (int64_t u = first; u < last; ++u) {
+            const int64_t column = u % tiles * kColumnTile, columns = std::min(kColumnTile, inner - column);
+            const int64_t at = u / tiles * n * inner + column;
+            std::fill_n(norm, columns, 0.0);
+            if (inner == 1) norm[0] = reduce_row<T, double>(kind, x + at, n, 0);
+            else reduce_columns<T, double>(kind, norm, x + at, inner, n, columns, nullptr);
+            // A norm of 0 means zeros, which any other divisor leaves as they are.
+            for (int64_t j = 0; j < columns; ++j) {
+              divisor[j] = static_cast<C>(p_ == 1 ? norm[j] : std::sqrt(norm[j]));
+              if (divisor[j] == 0) divisor[j] = 1;
+            }
+            if (inner == 1) {
+              for (int64_t i = 0; i < n; ++i) y[at + i] = T(static_cast<C>(x[at + i]) / divisor[0]);
+              continue;
+            }
+            for (int64_t i = 0; i < n; ++i)
+              for (int64_t j = 0; j < columns; ++j)
+                y[at + i * inner + j] = T(static_cast<C>(x[at + i * inner + j]) / divisor[j]);
+          }
+        });
   }
 
   const int64_t axis_, p_;

@@ -12,7 +12,8 @@ namespace {
 
 constexpr int64_t kGrain = 1 << 15;
 
-/// y = (x - mean) / sqrt(var + epsilon) * scale + B per channel. X [N, C, ...] or [N]; scale, B, mean, var [C] -> Y as X.
+/// y = (x - mean) / sqrt(var + epsilon) * scale + B per channel. X [N, C, ...] or [N]; scale, B, mean, var [C] -> Y as
+/// X.
 ///
 /// In training mode mean and variance are those of X, and two more outputs are the input ones moved towards them.
 class BatchNormalization : public Kernel {
@@ -45,7 +46,8 @@ class BatchNormalization : public Kernel {
     ctx.output(1, ctx.dtype(3), {channels});
     ctx.output(2, ctx.dtype(3), {channels});
     if (!training_) ctx.may_overwrite(0, 0);
-    if (folded_.empty() && (x.size() > 0 || training_)) ctx.scratch(static_cast<size_t>(channels) * kParameters * sizeof(double));
+    if (folded_.empty() && (x.size() > 0 || training_))
+      ctx.scratch(static_cast<size_t>(channels) * kParameters * sizeof(double));
     ctx.state(std::move(state));
   }
 
@@ -86,7 +88,8 @@ class BatchNormalization : public Kernel {
     const Tensor* constants[4];
     for (int i = 0; i < 4; ++i) {
       constants[i] = node.constant(i + 1);
-      if (constants[i] == nullptr || constants[i]->dtype != DType::f32 || constants[i]->shape != constants[0]->shape) return;
+      if (constants[i] == nullptr || constants[i]->dtype != DType::f32 || constants[i]->shape != constants[0]->shape)
+        return;
     }
     if (training_ || node.dtype(0) != DType::f32 || constants[0]->shape.rank() != 1) return;
     const int64_t channels = constants[0]->size();

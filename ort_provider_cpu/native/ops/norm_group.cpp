@@ -11,8 +11,8 @@ namespace {
 
 constexpr int64_t kGrain = 1 << 15;
 
-/// y = (x - mean) / sqrt(variance + epsilon) * scale + bias, mean and variance being those of a group of channels of one image,
-/// or of one channel. X [N, C, ...], scale [C], bias [C] -> Y as X.
+/// y = (x - mean) / sqrt(variance + epsilon) * scale + bias, mean and variance being those of a group of channels of
+/// one image, or of one channel. X [N, C, ...], scale [C], bias [C] -> Y as X.
 template <bool kOfInstances>
 class GroupNormalization : public Kernel {
  public:
@@ -25,7 +25,8 @@ class GroupNormalization : public Kernel {
     require(kOfInstances || groups_ > 0, "num_groups is ", groups_, ", must be positive");
     require(kOfInstances || x[1] % groups_ == 0, "num_groups ", groups_, " does not divide the ", x[1], " channels");
     for (int i = 1; i <= 2; ++i)
-      require(ctx.shape(i) == Shape{x[1]}, i == 1 ? "scale" : "bias", " has shape ", ctx.shape(i), ", expected [", x[1], "]");
+      require(ctx.shape(i) == Shape{x[1]}, i == 1 ? "scale" : "bias", " has shape ", ctx.shape(i), ", expected [", x[1],
+              "]");
     ctx.output(0, ctx.dtype(0), x);
     ctx.may_overwrite(0, 0);
     if (x.size() > 0) ctx.scratch(static_cast<size_t>(x[1]) * 2 * sizeof(double));

@@ -32,8 +32,7 @@ struct DoubleRow {
     *inverse = 1 / std::sqrt(squares / count + epsilon);
   }
   void apply() const {
-    for (int64_t i = 0; i < n; ++i)
-      y[i] = (y[i] - *mean) * *inverse * (scale ? scale[i] : 1) + (bias ? bias[i] : 0);
+    for (int64_t i = 0; i < n; ++i) y[i] = (y[i] - *mean) * *inverse * (scale ? scale[i] : 1) + (bias ? bias[i] : 0);
   }
 };
 
@@ -49,8 +48,8 @@ constexpr Roles roles_of(Form form) {
   return {.residual = 1, .scale = 2, .bias = 3, .pre_bias = 4};
 }
 
-/// y = (s - mean(s)) / sqrt(variance(s) + epsilon) * scale + bias, or s / sqrt(mean(s^2) + epsilon) * scale, over the axes from
-/// `axis` on; s is x, or x + residual + pre_bias. x [..., *normalized], the others broadcast to it.
+/// y = (s - mean(s)) / sqrt(variance(s) + epsilon) * scale + bias, or s / sqrt(mean(s^2) + epsilon) * scale, over the
+/// axes from `axis` on; s is x, or x + residual + pre_bias. x [..., *normalized], the others broadcast to it.
 ///
 /// Outputs: y, mean [..., 1, ...] and 1 / sqrt(variance + epsilon) of LayerNormalization, s of SkipLayerNormalization.
 template <Form kForm>
@@ -125,7 +124,9 @@ class RowNormalization : public Kernel {
  private:
   static constexpr int kBuffers = 6;  // x, residual, scale, bias, pre_bias, y
 
-  static const Tensor* find(const RunContext& ctx, int i) { return i >= 0 && ctx.has_input(i) ? &ctx.input(i) : nullptr; }
+  static const Tensor* find(const RunContext& ctx, int i) {
+    return i >= 0 && ctx.has_input(i) ? &ctx.input(i) : nullptr;
+  }
 
   void run_plain(RunContext& ctx, const State& state) const {
     const auto input = [&](int i) {
@@ -174,14 +175,32 @@ class RowNormalization : public Kernel {
           if (kForm == Form::skip && ctx.wants(1)) store_elements(ctx.output(1), row * n, n, sum);
         };
         if constexpr (std::is_same_v<C, float>) {
-          normalize({.x = buffer, .residual = residual, .pre_bias = pre_bias.row(row), .scale = scale.row(row),
-                     .bias = bias.row(row), .y = y, .sum = buffer, .mean = &mean, .inverse = &inverse, .rows = 1, .n = n,
-                     .epsilon = epsilon_, .rms = rms_});
+          normalize({.x = buffer,
+                     .residual = residual,
+                     .pre_bias = pre_bias.row(row),
+                     .scale = scale.row(row),
+                     .bias = bias.row(row),
+                     .y = y,
+                     .sum = buffer,
+                     .mean = &mean,
+                     .inverse = &inverse,
+                     .rows = 1,
+                     .n = n,
+                     .epsilon = epsilon_,
+                     .rms = rms_});
           keep_sum(buffer);
         } else {
-          const DoubleRow as_double{.x = buffer, .residual = residual, .pre_bias = pre_bias.row(row), .scale = scale.row(row),
-                                    .bias = bias.row(row), .y = y, .mean = &mean, .inverse = &inverse, .n = n,
-                                    .epsilon = epsilon_, .rms = rms_};
+          const DoubleRow as_double{.x = buffer,
+                                    .residual = residual,
+                                    .pre_bias = pre_bias.row(row),
+                                    .scale = scale.row(row),
+                                    .bias = bias.row(row),
+                                    .y = y,
+                                    .mean = &mean,
+                                    .inverse = &inverse,
+                                    .n = n,
+                                    .epsilon = epsilon_,
+                                    .rms = rms_};
           as_double.normalize();
           keep_sum(y);
           as_double.apply();

@@ -40,20 +40,21 @@ class LocalResponseNormalization : public Kernel {
     const T* x = ctx.input(0).as<T>();
     T* y = ctx.output(0).as<T>();
     const C scale = static_cast<C>(alpha_) / static_cast<C>(size_);
-    ctx.parallel_for(shape[0] * channels * tiles, 1 + kGrain / std::min(inner, kTile), [&](int64_t first, int64_t last) {
-      C sum[kTile];
-      for (int64_t u = first; u < last; ++u) {
-        const int64_t column = u % tiles * kTile, n = std::min(kTile, inner - column);
-        const int64_t c = u / tiles % channels, image = u / tiles / channels;
-        const int64_t at = image * channels * inner + column;
-        std::fill_n(sum, n, C{0});
-        for (int64_t k = std::max<int64_t>(0, c - before); k <= std::min(channels - 1, c + after); ++k) {
-          const T* row = x + at + k * inner;
-          for (int64_t j = 0; j < n; ++j) sum[j] += static_cast<C>(row[j]) * static_cast<C>(row[j]);
-        }
-        divide(y + at + c * inner, x + at + c * inner, sum, n, scale);
-      }
-    });
+    ctx.parallel_for(
+        shape[0] * channels * tiles, 1 + kGrain / std::min(inner, kTile), [&](int64_t first, int64_t last) {
+          C sum[kTile];
+          for (int64_t u = first; u < last; ++u) {
+            const int64_t column = u % tiles * kTile, n = std::min(kTile, inner - column);
+            const int64_t c = u / tiles % channels, image = u / tiles / channels;
+            const int64_t at = image * channels * inner + column;
+            std::fill_n(sum, n, C{0});
+            for (int64_t k = std::max<int64_t>(0, c - before); k <= std::min(channels - 1, c + after); ++k) {
+              const T* row = x + at + k * inner;
+              for (int64_t j = 0; j < n; ++j) sum[j] += static_cast<C>(row[j]) * static_cast<C>(row[j]);
+            }
+            divide(y + at + c * inner, x + at + c * inner, sum, n, scale);
+          }
+        });
   }
 
   template <class T, class C>

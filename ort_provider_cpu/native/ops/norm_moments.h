@@ -30,8 +30,8 @@ class MomentTile {
     return layout.kept.size() * ((width + kMomentTile - 1) / kMomentTile);
   }
 
-  /// Calls `f(first, rows, stride, n)`: `rows` rows of `n` elements, all of one group where the inner run is reduced, each of
-  /// its own group otherwise.
+  /// Calls `f(first, rows, stride, n)`: `rows` rows of `n` elements, all of one group where the inner run is reduced,
+  /// each of its own group otherwise.
   template <class F>
   void for_runs(F&& f) const {
     LoopNest outer = layout_.reduced;
@@ -69,7 +69,8 @@ class MomentTile {
   void accumulate(Reduction kind, const T* x, double* acc, const compute_t<T>* shift) const {
     for (int64_t j = 0; j < columns; ++j) acc[j] = 0;
     for_runs([&](int64_t first, int64_t rows, int64_t stride, int64_t n) {
-      if (layout_.inner_is_reduced) acc[0] += reduce_row<T, double>(kind, x + first, n, shift ? shift[0] : compute_t<T>{});
+      if (layout_.inner_is_reduced)
+        acc[0] += reduce_row<T, double>(kind, x + first, n, shift ? shift[0] : compute_t<T>{});
       else reduce_columns<T, double>(kind, acc, x + first, stride, rows, n, shift);
     });
   }

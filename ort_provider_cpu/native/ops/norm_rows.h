@@ -12,17 +12,13 @@ namespace ort_cpu {
 /// out[i] = the element `offset + i` of a tensor of a float type, i < n.
 template <class C>
 void load_elements(const Tensor& tensor, int64_t offset, int64_t n, C* out) {
-  dispatch_float(tensor.dtype, [&]<class T>() {
-    load_row(tensor.as<T>() + offset, n, out);
-  });
+  dispatch_float(tensor.dtype, [&]<class T>() { load_row(tensor.as<T>() + offset, n, out); });
 }
 
 /// The inverse of `load_elements`.
 template <class C>
 void store_elements(const Tensor& tensor, int64_t offset, int64_t n, const C* values) {
-  dispatch_float(tensor.dtype, [&]<class T>() {
-    store_row(tensor.as<T>() + offset, n, values);
-  });
+  dispatch_float(tensor.dtype, [&]<class T>() { store_row(tensor.as<T>() + offset, n, values); });
 }
 
 template <class C>
@@ -68,9 +64,10 @@ struct BroadcastRows {
   }
 
  private:
-  static std::array<int64_t, kMaxRank> broadcast_strides_of(const char* name, const Shape& operand, const Shape& target) {
-    require(operand.rank() <= target.rank() && broadcast(operand, target) == target, "the shape ", operand, " of ", name,
-            " does not broadcast to ", target);
+  static std::array<int64_t, kMaxRank> broadcast_strides_of(const char* name, const Shape& operand,
+                                                            const Shape& target) {
+    require(operand.rank() <= target.rank() && broadcast(operand, target) == target, "the shape ", operand, " of ",
+            name, " does not broadcast to ", target);
     return broadcast_strides(operand, target);
   }
 };

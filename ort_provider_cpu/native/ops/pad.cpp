@@ -20,10 +20,8 @@ std::vector<int> axes_of(const std::vector<int64_t>* given, int rank) {
 }
 
 void plan_copy(PlanContext& ctx, PaddedCopy copy) {
-  if (copy.is_identity())
-    ctx.alias(0, 0, copy.out());
-  else
-    ctx.output(0, ctx.dtype(0), copy.out());
+  if (copy.is_identity()) ctx.alias(0, 0, copy.out());
+  else ctx.output(0, ctx.dtype(0), copy.out());
   ctx.state(std::move(copy));
 }
 
@@ -79,9 +77,7 @@ class CenterCropPad : public Kernel {
     plan_copy(ctx, PaddedCopy(PadMode::constant, shape, begins, ends));
   }
 
-  void run(RunContext& ctx) const override {
-    ctx.state<PaddedCopy>().run(ctx, ctx.input(0), nullptr, ctx.output(0));
-  }
+  void run(RunContext& ctx) const override { ctx.state<PaddedCopy>().run(ctx, ctx.input(0), nullptr, ctx.output(0)); }
 
  private:
   const bool has_axes_;

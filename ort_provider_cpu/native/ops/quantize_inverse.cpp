@@ -55,9 +55,8 @@ class DequantizeLinear : public Kernel {
     expand_parameter(ctx.input(1), parameters.scale, n_scales);
     read_zero(ctx, parameters, n_scales);
     ctx.parallel_for(x.size(), grain_of(kNsPerElement), [&](int64_t begin, int64_t end) {
-      layout.each(begin, end, [&](int64_t at, int64_t n, int64_t first, int step) {
-        piece(x, y, at, n, parameters, first, step);
-      });
+      layout.each(begin, end,
+                  [&](int64_t at, int64_t n, int64_t first, int step) { piece(x, y, at, n, parameters, first, step); });
     });
   }
 

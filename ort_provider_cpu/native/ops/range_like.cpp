@@ -42,8 +42,7 @@ class Range : public Kernel {
         fill(ctx, y.elements<T>(), static_cast<uint64_t>(start), static_cast<uint64_t>(delta));
       else if (std::is_same_v<T, compute_t<T>> || in_double_)
         fill(ctx, y.elements<T>(), static_cast<double>(start), static_cast<double>(delta));
-      else
-        fill(ctx, y.elements<T>(), static_cast<float>(start), static_cast<float>(delta));
+      else fill(ctx, y.elements<T>(), static_cast<float>(start), static_cast<float>(delta));
     });
   }
 
@@ -61,7 +60,8 @@ class Range : public Kernel {
       const double step = static_cast<compute_t<T>>(delta);
       require(step != 0, "delta is 0");
       const double count = std::ceil((static_cast<double>(static_cast<compute_t<T>>(limit)) -
-                                      static_cast<double>(static_cast<compute_t<T>>(start))) / step);
+                                      static_cast<double>(static_cast<compute_t<T>>(start))) /
+                                     step);
       require(count < 0x1p62, "from ", static_cast<compute_t<T>>(start), " to ", static_cast<compute_t<T>>(limit),
               " by steps of ", static_cast<compute_t<T>>(delta), " there is no end");
       return count > 0 ? static_cast<int64_t>(count) : 0;
@@ -82,10 +82,8 @@ class Range : public Kernel {
   }
   template <class T, class C>
   static T make(C value) {
-    if constexpr (std::is_same_v<T, compute_t<T>>)
-      return static_cast<T>(value);
-    else
-      return T(static_cast<float>(value));
+    if constexpr (std::is_same_v<T, compute_t<T>>) return static_cast<T>(value);
+    else return T(static_cast<float>(value));
   }
 
   const bool in_double_;
@@ -115,10 +113,8 @@ class EyeLike : public Kernel {
     const auto set = [&]<class T>() {
       for (int64_t row = first; row < last; ++row) y.as<T>()[row * columns + row + k_] = T(1);
     };
-    if (dtype_ == DType::boolean)
-      set.template operator()<bool>();
-    else
-      dispatch_number(dtype_, set);
+    if (dtype_ == DType::boolean) set.template operator()<bool>();
+    else dispatch_number(dtype_, set);
   }
   bool only_needs_shapes() const override { return true; }
 
@@ -151,8 +147,7 @@ class ConstantOfShape : public Kernel {
         if (is_zero)
           std::memset(y.as<std::byte>() + static_cast<size_t>(begin) * sizeof(T), 0,
                       static_cast<size_t>(end - begin) * sizeof(T));
-        else
-          std::fill(y.as<T>() + begin, y.as<T>() + end, value);
+        else std::fill(y.as<T>() + begin, y.as<T>() + end, value);
       });
     });
   }

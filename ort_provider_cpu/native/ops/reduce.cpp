@@ -1,4 +1,5 @@
-// ReduceSum, ReduceMean, ReduceMax, ReduceMin, ReduceProd, ReduceL1, ReduceL2, ReduceLogSum, ReduceLogSumExp, ReduceSumSquare.
+// ReduceSum, ReduceMean, ReduceMax, ReduceMin, ReduceProd, ReduceL1, ReduceL2, ReduceLogSum, ReduceLogSumExp,
+// ReduceSumSquare.
 #include <cmath>
 #include <vector>
 
@@ -19,7 +20,8 @@ T from_double(double value) {
   if constexpr (!std::is_integral_v<T>) {
     return T(static_cast<compute_t<T>>(value));
   } else {
-    return value < static_cast<double>(std::numeric_limits<T>::max()) ? static_cast<T>(value) : std::numeric_limits<T>::max();
+    return value < static_cast<double>(std::numeric_limits<T>::max()) ? static_cast<T>(value)
+                                                                      : std::numeric_limits<T>::max();
   }
 }
 
@@ -76,7 +78,8 @@ class Reducer {
     const int64_t tiles = (width + kColumnTile - 1) / kColumnTile, units = outer * tiles;
     const int64_t unit_size = reduced_ * std::min(width, kColumnTile);
     if (units >= ctx_.threads() || units * unit_size < 2 * kGrain) {
-      if (layout_.inner_is_reduced && layout_.reduced.depth == 0 && layout_.kept.depth == 1 && kind_ != Reduction::sum_exp) {
+      if (layout_.inner_is_reduced && layout_.reduced.depth == 0 && layout_.kept.depth == 1 &&
+          kind_ != Reduction::sum_exp) {
         ctx_.parallel_for(units, 1 + kGrain / (unit_size + 1), [&](int64_t first, int64_t last) { rows(first, last); });
         return;
       }
@@ -121,7 +124,8 @@ class Reducer {
     }
     std::vector<A> parts(static_cast<size_t>(chunks * n));
     ctx_.parallel(static_cast<int>(chunks), [&](int chunk, int total) {
-      accumulate_part(kind, parts.data() + chunk * n, x, n, shift, reduced_ * chunk / total, reduced_ * (chunk + 1) / total);
+      accumulate_part(kind, parts.data() + chunk * n, x, n, shift, reduced_ * chunk / total,
+                      reduced_ * (chunk + 1) / total);
     });
     for (int64_t j = 0; j < n; ++j) {
       acc[j] = parts[j];
@@ -130,7 +134,8 @@ class Reducer {
   }
 
   /// Reduces the iterations [begin, end) of the reduced loops.
-  void accumulate_part(Reduction kind, A* acc, const T* x, int64_t n, const S* shift, int64_t begin, int64_t end) const {
+  void accumulate_part(Reduction kind, A* acc, const T* x, int64_t n, const S* shift, int64_t begin,
+                       int64_t end) const {
     for (int64_t j = 0; j < n; ++j) acc[j] = reduction_identity<T, A>(kind);
     LoopNest outer = layout_.reduced;
     int64_t run = layout_.inner;
@@ -175,7 +180,8 @@ class Reducer {
   const int64_t reduced_;  // iterations of the reduced loops
 };
 
-/// y = finish(reduction of x over axes). data [...], axes [n] int64 -> reduced, with the axes of size 1 or without them.
+/// y = finish(reduction of x over axes). data [...], axes [n] int64 -> reduced, with the axes of size 1 or without
+/// them.
 template <Reduction kKind, Finish kFinish>
 class Reduce : public Kernel {
  public:

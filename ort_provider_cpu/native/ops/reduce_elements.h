@@ -1,4 +1,5 @@
-// Reductions of rows and columns of elements of any type: float32 through the vector kernels, 16-bit floats converted to it.
+// Reductions of rows and columns of elements of any type: float32 through the vector kernels, 16-bit floats converted
+// to it.
 #pragma once
 
 #include <cmath>
@@ -14,8 +15,8 @@ namespace ort_cpu {
 
 /// Sums of floats are taken in double, of integers modulo 2^64.
 template <class T>
-using accumulator_t = std::conditional_t<!std::is_integral_v<T>, double,
-                                         std::conditional_t<std::is_signed_v<T>, int64_t, uint64_t>>;
+using accumulator_t =
+    std::conditional_t<!std::is_integral_v<T>, double, std::conditional_t<std::is_signed_v<T>, int64_t, uint64_t>>;
 
 /// The widest tile of columns that `reduce_columns` takes.
 inline constexpr int64_t kColumnTile = 512;

@@ -61,7 +61,8 @@ struct ReduceLayout {
     if (merged.depth == 0) return;
     inner = merged.sizes[merged.depth - 1];
     inner_is_reduced = merged_is_reduced[merged.depth - 1];
-    for (int i = 0; i < merged.depth - 1; ++i) (merged_is_reduced[i] ? reduced : kept).push(merged.sizes[i], merged.strides[i]);
+    for (int i = 0; i < merged.depth - 1; ++i)
+      (merged_is_reduced[i] ? reduced : kept).push(merged.sizes[i], merged.strides[i]);
   }
 };
 

@@ -15,9 +15,11 @@ class Scan : public Kernel {
     require(n_scans >= 1 && n_scans <= n_own, "num_scan_inputs is ", n_scans, ", the node has ", n_own, " inputs");
     n_scans_ = static_cast<int>(n_scans);
     n_states_ = n_own - n_scans_;
-    require(body_->n_inputs() == node.n_inputs(), "the body has ", body_->n_inputs() - n_captures_, " inputs, expected ", n_own);
-    require(body_->n_outputs() >= n_states_ && body_->n_outputs() >= static_cast<int>(node.outputs.size()), "the body has ",
-            body_->n_outputs(), " outputs, too few for ", n_states_, " states and ", node.outputs.size(), " outputs of the node");
+    require(body_->n_inputs() == node.n_inputs(), "the body has ", body_->n_inputs() - n_captures_,
+            " inputs, expected ", n_own);
+    require(body_->n_outputs() >= n_states_ && body_->n_outputs() >= static_cast<int>(node.outputs.size()),
+            "the body has ", body_->n_outputs(), " outputs, too few for ", n_states_, " states and ",
+            node.outputs.size(), " outputs of the node");
     const size_t n_outputs = static_cast<size_t>(body_->n_outputs() - n_states_);
     input_axes_ = list(node, "scan_input_axes", static_cast<size_t>(n_scans_));
     input_directions_ = list(node, "scan_input_directions", static_cast<size_t>(n_scans_));
@@ -30,7 +32,8 @@ class Scan : public Kernel {
     for (int s = 0; s < n_scans_; ++s) {
       const Shape& shape = ctx.shape(n_states_ + s);
       const int64_t dim = shape[normalize_axis(input_axes_[s], shape.rank())];
-      require(length < 0 || dim == length, "the scanned axes have lengths ", length, " and ", dim, ", expected equal ones");
+      require(length < 0 || dim == length, "the scanned axes have lengths ", length, " and ", dim,
+              ", expected equal ones");
       length = dim;
     }
     ctx.state(length);
@@ -45,7 +48,8 @@ class Scan : public Kernel {
     std::vector<std::vector<std::byte>> copies(n_scans_);
     std::vector<StackedOutput> outputs;
     for (size_t i = 0; i < output_axes_.size(); ++i)
-      outputs.emplace_back(body_->output_type(n_states_ + static_cast<int>(i)), output_axes_[i], output_directions_[i] != 0);
+      outputs.emplace_back(body_->output_type(n_states_ + static_cast<int>(i)), output_axes_[i],
+                           output_directions_[i] != 0);
 
     for (int64_t position = 0; position < length; ++position) {
       for (int s = 0; s < n_scans_; ++s) {

@@ -9,7 +9,7 @@ namespace {
 /// What an image, its blocks and their positions look like along each spatial axis.
 struct Grid {
   int rank = 0;
-  int64_t channels = 0, planes = 0;        // planes = batch * channels
+  int64_t channels = 0, planes = 0;  // planes = batch * channels
   int64_t taps = 1, positions = 1, pixels = 1;
   std::array<int64_t, kMaxRank> image{}, block{}, count{}, stride{}, dilation{}, pad{};
 };
@@ -130,10 +130,8 @@ class Col2Im : public Kernel {
   }
   template <class T>
   static T sum(T a, T b) {
-    if constexpr (std::is_integral_v<T>)
-      return static_cast<T>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b));
-    else
-      return T(static_cast<compute_t<T>>(a) + static_cast<compute_t<T>>(b));
+    if constexpr (std::is_integral_v<T>) return static_cast<T>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b));
+    else return T(static_cast<compute_t<T>>(a) + static_cast<compute_t<T>>(b));
   }
 
   const std::vector<int64_t> strides_, dilations_, pads_;

@@ -66,9 +66,8 @@ class TensorScatter : public Kernel {
   const bool is_circular_;
 };
 
-const Registration registration{{.op = "TensorScatter",
-                                 .inputs = {kFixedSize, kFixedSize, {DType::i64}},
-                                 .make = make_kernel<TensorScatter>}};
+const Registration registration{
+    {.op = "TensorScatter", .inputs = {kFixedSize, kFixedSize, {DType::i64}}, .make = make_kernel<TensorScatter>}};
 
 }  // namespace
 }  // namespace ort_cpu

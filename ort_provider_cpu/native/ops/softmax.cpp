@@ -81,11 +81,12 @@ class Softmax : public Kernel {
     const int64_t tiles = (inner + kTile - 1) / kTile;
     ctx.parallel_for(outer * tiles, 1 + kGrain / (n * std::min(inner, kTile)),
                      [&, n = n, inner = inner](int64_t first, int64_t last) {
-      for (int64_t i = first; i < last; ++i) {
-        const int64_t column = i % tiles * kTile, at = i / tiles * n * inner + column;
-        (kLog ? table.log_columns : table.columns)(y + at, x + at, n, inner, std::min(kTile, inner - column));
-      }
-    });
+                       for (int64_t i = first; i < last; ++i) {
+                         const int64_t column = i % tiles * kTile, at = i / tiles * n * inner + column;
+                         (kLog ? table.log_columns : table.columns)(y + at, x + at, n, inner,
+                                                                    std::min(kTile, inner - column));
+                       }
+                     });
   }
 
   template <class T>

@@ -25,10 +25,8 @@ class Split : public Kernel {
     for (int i = 0; i < ctx.n_outputs(); ++i) {
       Shape out = shape;
       out[axis] = sizes[i];
-      if (is_view)
-        ctx.alias(i, 0, out, offset);
-      else
-        ctx.output(i, ctx.dtype(0), out);
+      if (is_view) ctx.alias(i, 0, out, offset);
+      else ctx.output(i, ctx.dtype(0), out);
       offset += static_cast<size_t>(sizes[i]) * inner_bytes;
     }
     std::vector<Part> copies;

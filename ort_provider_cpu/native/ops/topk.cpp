@@ -120,10 +120,8 @@ class TopK : public Kernel {
   void run(RunContext& ctx) const override {
     const Tensor& x = ctx.input(0);
     dispatch_number(x.dtype, [&]<class T>() {
-      if (is_largest_)
-        select<T, true>(ctx);
-      else
-        select<T, false>(ctx);
+      if (is_largest_) select<T, true>(ctx);
+      else select<T, false>(ctx);
     });
   }
 

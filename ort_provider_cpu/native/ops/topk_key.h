@@ -12,10 +12,22 @@ namespace ort_cpu {
 
 template <size_t kBytes>
 struct UnsignedOfSize;
-template <> struct UnsignedOfSize<1> { using type = uint8_t; };
-template <> struct UnsignedOfSize<2> { using type = uint16_t; };
-template <> struct UnsignedOfSize<4> { using type = uint32_t; };
-template <> struct UnsignedOfSize<8> { using type = uint64_t; };
+template <>
+struct UnsignedOfSize<1> {
+  using type = uint8_t;
+};
+template <>
+struct UnsignedOfSize<2> {
+  using type = uint16_t;
+};
+template <>
+struct UnsignedOfSize<4> {
+  using type = uint32_t;
+};
+template <>
+struct UnsignedOfSize<8> {
+  using type = uint64_t;
+};
 /// The unsigned integer as wide as T.
 template <class T>
 using order_key_t = typename UnsignedOfSize<sizeof(T)>::type;

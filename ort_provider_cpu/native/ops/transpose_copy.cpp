@@ -73,7 +73,7 @@ StridedCopy::Dim StridedCopy::take(int i) {
 }
 
 void StridedCopy::choose_kernel() {
-  const auto contiguous_in = [&](int64_t Dim::*stride) {
+  const auto contiguous_in = [&](int64_t Dim::* stride) {
     for (int i = rank_ - 1; i >= 0; --i)
       if (dims_[i].*stride == static_cast<int64_t>(run_bytes_)) return i;
     return -1;
@@ -160,10 +160,8 @@ void StridedCopy::run(const RunContext& ctx, const void* from, void* to) const {
     piece.run_bytes_ = static_cast<size_t>(end - begin);
     piece.run_units(src + begin, dst + begin, 0, units_);
   };
-  if (whole_runs)
-    ctx.parallel_for(static_cast<int64_t>(run_bytes_), 4096, part_of_runs);
-  else
-    ctx.parallel_for(inner_.size, kind_ == Kind::transpose ? 64 : 1, part);
+  if (whole_runs) ctx.parallel_for(static_cast<int64_t>(run_bytes_), 4096, part_of_runs);
+  else ctx.parallel_for(inner_.size, kind_ == Kind::transpose ? 64 : 1, part);
 }
 
 StridedCopy permutation(size_t element_bytes, const Shape& shape, std::span<const int> axes) {

@@ -41,12 +41,12 @@ class StridedCopy {
   void run_unit(const char* src, char* dst) const;
 
   Kind kind_ = Kind::empty;
-  int rank_ = 0;               // of the dimensions around the kernel
+  int rank_ = 0;  // of the dimensions around the kernel
   std::array<Dim, kMaxDims> dims_{};
-  size_t run_bytes_ = 0;       // what is contiguous in both arrays
-  Dim inner_{1, 0, 0};         // runs, strided: along it; transpose: the source's contiguous dimension
-  Dim rows_{1, 0, 0};          // transpose: the destination's contiguous dimension
-  int64_t units_ = 1;          // product of the dimensions around the kernel
+  size_t run_bytes_ = 0;  // what is contiguous in both arrays
+  Dim inner_{1, 0, 0};    // runs, strided: along it; transpose: the source's contiguous dimension
+  Dim rows_{1, 0, 0};     // transpose: the destination's contiguous dimension
+  int64_t units_ = 1;     // product of the dimensions around the kernel
 };
 
 /// The copy of a tensor of that shape to one whose axis i is the source's `axes[i]`.

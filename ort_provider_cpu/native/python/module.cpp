@@ -37,7 +37,8 @@ Shape shape_of(PyArrayObject* array) {
 
 PyArrayObject* contiguous_array(nb::handle object) {
   auto* array = reinterpret_cast<PyArrayObject*>(object.ptr());
-  if (!PyArray_Check(object.ptr()) || !PyArray_ISCARRAY_RO(array)) throw_invalid("expected an aligned C-contiguous array");
+  if (!PyArray_Check(object.ptr()) || !PyArray_ISCARRAY_RO(array))
+    throw_invalid("expected an aligned C-contiguous array");
   return array;
 }
 
@@ -132,8 +133,9 @@ std::shared_ptr<ThreadPool> shared_pool(int threads, bool spin) {
   return pool;
 }
 
-std::shared_ptr<Environment> make_environment(int threads, bool own_threads, bool spin, bool winograd, bool deterministic, bool low_memory,
-                                              bool keep_arena, bool plan_memory, bool reuse_memory, size_t memory_limit) {
+std::shared_ptr<Environment> make_environment(int threads, bool own_threads, bool spin, bool winograd,
+                                              bool deterministic, bool low_memory, bool keep_arena, bool plan_memory,
+                                              bool reuse_memory, size_t memory_limit) {
   if (threads < 1 || threads > 4096) throw_invalid("the number of threads must be in [1, 4096], got ", threads);
   auto environment = std::make_shared<Environment>();
   environment->settings = {threads, winograd, deterministic, low_memory};
@@ -147,71 +149,101 @@ std::shared_ptr<Environment> make_environment(int threads, bool own_threads, boo
 
 void bind(nb::module_& module) {
   nb::class_<Environment>(module, "Environment", "What the programs of a session share: threads, memory, settings.")
-      .def(nb::new_(&make_environment), nb::kw_only(), "threads"_a, "own_threads"_a = false, "spin"_a = true, "winograd"_a = true,
-           "deterministic"_a = false, "low_memory"_a = false, "keep_arena"_a = true, "plan_memory"_a = true,
-           "reuse_memory"_a = true, "memory_limit"_a = 0)
-      .def("trim", [](Environment& self) { return self.memory->trim(); }, "Frees cached memory; returns how many bytes.")
-      .def("memory_stats", [](Environment& self) {
-        const MemoryStats stats = self.memory->stats();
-        nb::dict out;
-        out["in_use_bytes"] = stats.in_use_bytes;
-        out["cached_bytes"] = stats.cached_bytes;
-        out["peak_bytes"] = stats.peak_bytes;
-        out["allocations"] = stats.allocations;
-        out["limit_bytes"] = stats.limit_bytes;
-        return out;
-      }, "Counts of the session's memory.");
+      .def(nb::new_(&make_environment), nb::kw_only(), "threads"_a, "own_threads"_a = false, "spin"_a = true,
+           "winograd"_a = true, "deterministic"_a = false, "low_memory"_a = false, "keep_arena"_a = true,
+           "plan_memory"_a = true, "reuse_memory"_a = true, "memory_limit"_a = 0)
+      .def(
+          "trim", [](Environment& self) { return self.memory->trim(); }, "Frees cached memory; returns how many bytes.")
+      .def(
+          "memory_stats",
+          [](Environment& self) {
+            const MemoryStats stats = self.memory->stats();
+            nb::dict out;
+            out["in_use_bytes"] = stats.in_use_bytes;
+            out["cached_bytes"] = stats.cached_bytes;
+            out["peak_bytes"] = stats.peak_bytes;
+            out["allocations"] = stats.allocations;
+            out["limit_bytes"] = stats.limit_bytes;
+            return out;
+          },
+          "Counts of the session's memory.");
 
   nb::class_<Program>(module, "Program", "Instructions over numbered slots; build it, finish it, make a runner of it.")
       .def(nb::init<std::shared_ptr<Environment>>(), "environment"_a)
-      .def("add_input", [](Program& self, const PortType& type) {
-        return self.add_input(slot_type(std::get<0>(type), std::get<1>(type)));
-      }, "type"_a, "Adds an input of (element type, dimensions or None) and returns its slot.")
-      .def("add_constant", [](Program& self, nb::object array, int code, int uses) {
-        const Tensor tensor = tensor_of(array, code);
-        std::shared_ptr<const void> owner(array.inc_ref().ptr(), [](const void* object) {
-          const nb::gil_scoped_acquire gil;
-          Py_DECREF(static_cast<PyObject*>(const_cast<void*>(object)));
-        });
-        return self.add_constant(tensor, std::move(owner), uses);
-      }, "array"_a, "element"_a, "uses"_a, "Adds a constant that `uses` nodes will take, and returns its slot.")
-      .def("add_node", [](Program& self, const std::string& domain, const std::string& op, const std::string& label,
-                          const nb::dict& attributes, const std::vector<int>& inputs, const std::vector<PortType>& outputs) {
-        return self.add_node(domain, op, label, attributes_of(attributes), inputs, slot_types(outputs));
-      }, "domain"_a, "op"_a, "label"_a, "attributes"_a, "inputs"_a, "outputs"_a,
-           "Adds a node; -1 stands for absent inputs, element type 0 for unwanted outputs. Returns the slots of the outputs.")
+      .def(
+          "add_input",
+          [](Program& self, const PortType& type) {
+            return self.add_input(slot_type(std::get<0>(type), std::get<1>(type)));
+          },
+          "type"_a, "Adds an input of (element type, dimensions or None) and returns its slot.")
+      .def(
+          "add_constant",
+          [](Program& self, nb::object array, int code, int uses) {
+            const Tensor tensor = tensor_of(array, code);
+            std::shared_ptr<const void> owner(array.inc_ref().ptr(), [](const void* object) {
+              const nb::gil_scoped_acquire gil;
+              Py_DECREF(static_cast<PyObject*>(const_cast<void*>(object)));
+            });
+            return self.add_constant(tensor, std::move(owner), uses);
+          },
+          "array"_a, "element"_a, "uses"_a, "Adds a constant that `uses` nodes will take, and returns its slot.")
+      .def(
+          "add_node",
+          [](Program& self, const std::string& domain, const std::string& op, const std::string& label,
+             const nb::dict& attributes, const std::vector<int>& inputs, const std::vector<PortType>& outputs) {
+            return self.add_node(domain, op, label, attributes_of(attributes), inputs, slot_types(outputs));
+          },
+          "domain"_a, "op"_a, "label"_a, "attributes"_a, "inputs"_a, "outputs"_a,
+          "Adds a node; -1 stands for absent inputs, element type 0 for unwanted outputs. Returns the slots of the "
+          "outputs.")
       .def("holds", &Program::holds, "slot"_a, "Whether the data of a constant is still needed.")
-      .def("finish", [](Program& self, const std::vector<int>& outputs, const std::vector<PortType>& types) {
-        self.finish(outputs, slot_types(types));
-      }, "outputs"_a, "types"_a, "Ends building; the outputs have these types as far as they are known.")
+      .def(
+          "finish",
+          [](Program& self, const std::vector<int>& outputs, const std::vector<PortType>& types) {
+            self.finish(outputs, slot_types(types));
+          },
+          "outputs"_a, "types"_a, "Ends building; the outputs have these types as far as they are known.")
       .def("trim", &Program::trim, "Gives the memory of idle runs back to the pool.")
-      .def("runner", [](std::shared_ptr<Program> self, nb::list inputs, nb::list outputs) {
-        PyObject* runner = make_runner(std::move(self), inputs.ptr(), outputs.ptr());
-        if (runner == nullptr) throw nb::python_error();
-        return nb::steal(runner);
-      }, "inputs"_a, "outputs"_a, "The callable that runs the program, see `Runner`.");
+      .def(
+          "runner",
+          [](std::shared_ptr<Program> self, nb::list inputs, nb::list outputs) {
+            PyObject* runner = make_runner(std::move(self), inputs.ptr(), outputs.ptr());
+            if (runner == nullptr) throw nb::python_error();
+            return nb::steal(runner);
+          },
+          "inputs"_a, "outputs"_a, "The callable that runs the program, see `Runner`.");
 
   module.def("decline_reason", &decline_reason, "domain"_a, "op"_a, "attributes"_a, "inputs"_a, "outputs"_a,
              "Why no kernel takes a node of these types; None if one does.");
-  module.def("registered_kernels", &registered_kernels, "(domain, operator, input types, output types) of every kernel.");
-  module.def("chain_opcodes", [] {
-    std::vector<std::tuple<std::string, int, int>> opcodes;
-    for (const ChainOpcode& opcode : chain_opcodes()) opcodes.emplace_back(opcode.name, opcode.arity, opcode.parameters);
-    return opcodes;
-  }, "(name, operands, constant operands among them) of each opcode of `ort.cpu::Chain`.");
+  module.def("registered_kernels", &registered_kernels,
+             "(domain, operator, input types, output types) of every kernel.");
+  module.def(
+      "chain_opcodes",
+      [] {
+        std::vector<std::tuple<std::string, int, int>> opcodes;
+        for (const ChainOpcode& opcode : chain_opcodes())
+          opcodes.emplace_back(opcode.name, opcode.arity, opcode.parameters);
+        return opcodes;
+      },
+      "(name, operands, constant operands among them) of each opcode of `ort.cpu::Chain`.");
   module.def("probe_fma_gflops", &probe_fma_gflops, "seconds"_a, "threads"_a, nb::call_guard<nb::gil_scoped_release>(),
              "GFLOP/s of fused multiply-adds in registers.");
   module.def("probe_read_bandwidth", &probe_read_bandwidth, "size_bytes"_a, "threads"_a,
              nb::call_guard<nb::gil_scoped_release>(), "GB/s of reading memory.");
   module.def("isa", [] { return simd::isa_name(simd::isa()); }, "The level of instructions in use.");
-  module.def("supported_isas", [] {
-    std::vector<std::string> names;
-    for (int i = 0; i <= static_cast<int>(simd::Isa::avx512_bf16); ++i)
-      if (simd::is_supported(static_cast<simd::Isa>(i))) names.emplace_back(simd::isa_name(static_cast<simd::Isa>(i)));
-    return names;
-  }, "The levels of instructions that this processor can run.");
-  module.def("set_exception_classes", [](nb::dict classes) { set_exception_classes(classes.ptr()); }, "classes"_a,
-             "Tells which exception class stands for which kind of error.");
+  module.def(
+      "supported_isas",
+      [] {
+        std::vector<std::string> names;
+        for (int i = 0; i <= static_cast<int>(simd::Isa::avx512_bf16); ++i)
+          if (simd::is_supported(static_cast<simd::Isa>(i)))
+            names.emplace_back(simd::isa_name(static_cast<simd::Isa>(i)));
+        return names;
+      },
+      "The levels of instructions that this processor can run.");
+  module.def(
+      "set_exception_classes", [](nb::dict classes) { set_exception_classes(classes.ptr()); }, "classes"_a,
+      "Tells which exception class stands for which kind of error.");
   module.attr("Runner") = nb::borrow(reinterpret_cast<PyObject*>(runner_type()));
 }
 

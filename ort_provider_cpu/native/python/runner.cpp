@@ -19,7 +19,8 @@ constexpr double kReleaseGilNs = 5000;
 /// Outputs of this size and more live in recycled memory.
 constexpr size_t kRecycledBytes = 32 << 10;
 
-/// An input. Dimensions below zero are unknown; of those, equal ones below -1 are one symbol, and should agree in a run.
+/// An input. Dimensions below zero are unknown; of those, equal ones below -1 are one symbol, and should agree in a
+/// run.
 struct InputPort {
   PyObject* name;
   int type_num;
@@ -48,8 +49,7 @@ struct Ports {
 };
 
 struct RunnerObject {
-  PyObject_HEAD
-  Ports* ports;
+  PyObject_HEAD Ports* ports;
 };
 
 /// Owns one reference.
@@ -132,7 +132,8 @@ PyObject* wrap_buffer(PyArray_Descr* descr, const Tensor& tensor, Buffer buffer)
 
 /// The array of output `i` after the run, unless the run wrote into one.
 PyObject* finished_output(const OutputPort& port, Result& result) {
-  if (result.tensor.size_bytes() >= kRecycledBytes) return wrap_buffer(port.descr, result.tensor, std::move(result.buffer));
+  if (result.tensor.size_bytes() >= kRecycledBytes)
+    return wrap_buffer(port.descr, result.tensor, std::move(result.buffer));
   PyObject* array = new_array(port.descr, result.tensor.shape);
   if (array != nullptr && result.tensor.size_bytes() > 0)
     std::memcpy(PyArray_DATA(reinterpret_cast<PyArrayObject*>(array)), result.tensor.data, result.tensor.size_bytes());
@@ -262,7 +263,8 @@ PyObject* requested_output(PyObject* output, int i, const Tensor& planned, const
 
 PyObject* run(RunnerObject* self, PyObject* const* arguments, Py_ssize_t count) {
   const Ports& ports = *self->ports;
-  if (count != 4 || !PyList_Check(arguments[0]) || static_cast<size_t>(PyList_GET_SIZE(arguments[0])) != ports.inputs.size()) {
+  if (count != 4 || !PyList_Check(arguments[0]) ||
+      static_cast<size_t>(PyList_GET_SIZE(arguments[0])) != ports.inputs.size()) {
     PyErr_SetString(PyExc_TypeError, "run takes a list of inputs, output, cancel and timings");
     return nullptr;
   }
@@ -301,7 +303,8 @@ PyObject* run(RunnerObject* self, PyObject* const* arguments, Py_ssize_t count) 
     Reference list(PyList_New(n));
     if (list.get() == nullptr) return nullptr;
     for (int i = 0; i < n; ++i) {
-      PyObject* array = arrays[i].get() != nullptr ? arrays[i].release() : finished_output(ports.outputs[i], call.result(i));
+      PyObject* array =
+          arrays[i].get() != nullptr ? arrays[i].release() : finished_output(ports.outputs[i], call.result(i));
       if (array == nullptr) return nullptr;
       PyList_SET_ITEM(list.get(), i, array);
     }
@@ -319,10 +322,10 @@ void dealloc(PyObject* self) {
   Py_DECREF(type);
 }
 
-/// `session.run` of a session whose model is one program: answers what it can and calls the session's own method for the rest.
+/// `session.run` of a session whose model is one program: answers what it can and calls the session's own method for
+/// the rest.
 struct BoundRunObject {
-  PyObject_HEAD
-  vectorcallfunc vectorcall;
+  PyObject_HEAD vectorcallfunc vectorcall;
   PyObject* runner;
   PyObject* session;  // a weak reference
   PyObject* held;     // the session itself, once nobody else has it; null before
@@ -375,11 +378,13 @@ PyObject* get_attribute(PyObject* object, PyObject* name) {
   return PyObject_GetAttr(reinterpret_cast<BoundRunObject*>(object)->method, name);
 }
 
-PyMethodDef bound_run_methods[] = {{"hold_session", hold_session, METH_O, "Keeps the session alive as long as the callable."},
-                                   {nullptr, nullptr, 0, nullptr}};
+PyMethodDef bound_run_methods[] = {
+    {"hold_session", hold_session, METH_O, "Keeps the session alive as long as the callable."},
+    {nullptr, nullptr, 0, nullptr}};
 
 PyMemberDef bound_run_members[] = {
-    {"__vectorcalloffset__", T_PYSSIZET, offsetof(BoundRunObject, vectorcall), READONLY, nullptr}, {nullptr, 0, 0, 0, nullptr}};
+    {"__vectorcalloffset__", T_PYSSIZET, offsetof(BoundRunObject, vectorcall), READONLY, nullptr},
+    {nullptr, 0, 0, 0, nullptr}};
 
 PyType_Slot bound_run_slots[] = {{Py_tp_dealloc, reinterpret_cast<void*>(dealloc_bound_run)},
                                  {Py_tp_call, reinterpret_cast<void*>(PyVectorcall_Call)},
@@ -437,7 +442,8 @@ bool read_shape(PyObject* dims, std::vector<PyObject*>& symbols, Shape& shape) {
       shape[i] = PyLong_AsLongLong(dim);
       if (PyErr_Occurred()) return false;
     } else if (PyUnicode_Check(dim)) {
-      const auto found = std::find_if(symbols.begin(), symbols.end(), [&](PyObject* s) { return PyUnicode_Compare(s, dim) == 0; });
+      const auto found =
+          std::find_if(symbols.begin(), symbols.end(), [&](PyObject* s) { return PyUnicode_Compare(s, dim) == 0; });
       if (found == symbols.end() && symbols.size() == kMostSymbols) continue;
       shape[i] = -2 - (found - symbols.begin());
       if (found == symbols.end()) symbols.push_back(dim);

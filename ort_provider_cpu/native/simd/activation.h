@@ -6,8 +6,8 @@ namespace ort_cpu {
 enum class ActivationKind {
   none,
   relu,
-  clip,          // min(max(x, alpha), beta)
-  leaky_relu,    // x < 0 ? alpha * x : x
+  clip,        // min(max(x, alpha), beta)
+  leaky_relu,  // x < 0 ? alpha * x : x
   sigmoid,
   tanh,
   silu,          // x * sigmoid(alpha * x)
@@ -15,7 +15,7 @@ enum class ActivationKind {
   hard_swish,    // x * hard_sigmoid(x)
   gelu_erf,
   gelu_tanh,
-  elu,           // x < 0 ? alpha * (exp(x) - 1) : x
+  elu,  // x < 0 ? alpha * (exp(x) - 1) : x
   softplus,
   mish,
 };

@@ -102,8 +102,7 @@ void power(const void* pa, const void* pb, void* py, int64_t n, int a_step, int 
   if (n == 0 || (a_step != 0 && b_step == 0 && power_of_constant(a, *b, y, n))) return;
   // y may be where a or b is: what is read at every position is read first.
   const float first_a = *a, first_b = *b;
-  for (int64_t i = 0; i < n; ++i)
-    y[i] = __builtin_powf(a_step != 0 ? a[i] : first_a, b_step != 0 ? b[i] : first_b);
+  for (int64_t i = 0; i < n; ++i) y[i] = __builtin_powf(a_step != 0 ? a[i] : first_a, b_step != 0 ? b[i] : first_b);
 }
 
 template <Compare K, int kA, int kB>

@@ -9,9 +9,18 @@ using ort_cpu::simd::Bitwise;
 using ort_cpu::simd::Compare;
 
 // 16-bit factors would be promoted to int, which may overflow.
-template <class T> struct Promoted { using type = T; };
-template <> struct Promoted<uint8_t> { using type = uint32_t; };
-template <> struct Promoted<uint16_t> { using type = uint32_t; };
+template <class T>
+struct Promoted {
+  using type = T;
+};
+template <>
+struct Promoted<uint8_t> {
+  using type = uint32_t;
+};
+template <>
+struct Promoted<uint16_t> {
+  using type = uint32_t;
+};
 
 template <class T, Arithmetic K>
 struct Compute {
@@ -95,13 +104,12 @@ void select(const uint8_t* c, const void* pa, const void* pb, void* py, int64_t 
 }  // namespace
 
 // Sums and products of signed integers are those of unsigned ones.
-#define ORT_CPU_ARITHMETIC(T, U)                                                      \
-  {binary<U, Compute<U, Arithmetic::add>>, binary<U, Compute<U, Arithmetic::sub>>,    \
-   binary<U, Compute<U, Arithmetic::mul>>, binary<T, Compute<T, Arithmetic::max>>,    \
+#define ORT_CPU_ARITHMETIC(T, U)                                                   \
+  {binary<U, Compute<U, Arithmetic::add>>, binary<U, Compute<U, Arithmetic::sub>>, \
+   binary<U, Compute<U, Arithmetic::mul>>, binary<T, Compute<T, Arithmetic::max>>, \
    binary<T, Compute<T, Arithmetic::min>>}
-#define ORT_CPU_COMPARE(T, U)                                                    \
-  {binary<U, Test<U, Compare::equal>>, binary<T, Test<T, Compare::less>>,        \
-   binary<T, Test<T, Compare::less_or_equal>>}
+#define ORT_CPU_COMPARE(T, U) \
+  {binary<U, Test<U, Compare::equal>>, binary<T, Test<T, Compare::less>>, binary<T, Test<T, Compare::less_or_equal>>}
 #define ORT_CPU_EACH_ELEMENT(X)                                                                            \
   X(double, double), X(int8_t, uint8_t), X(int16_t, uint16_t), X(int32_t, uint32_t), X(int64_t, uint64_t), \
       X(uint8_t, uint8_t), X(uint16_t, uint16_t), X(uint32_t, uint32_t), X(uint64_t, uint64_t)

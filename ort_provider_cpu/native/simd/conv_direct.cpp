@@ -51,7 +51,6 @@ ORT_CPU_INLINE void multiply(Accumulators<Pixels, Vectors>& acc, const float* a,
                              ConvTile& tile) {
   constexpr int kSets = Accumulators<Pixels, Vectors>::kSets;
   const char* ahead = tile.prefetch;
-  const int64_t quarter = tile.prefetch_step / 4;
   const float* end = a + (k & ~3);
 #pragma GCC unroll 1
   while (a != end) {
@@ -59,9 +58,9 @@ ORT_CPU_INLINE void multiply(Accumulators<Pixels, Vectors>& acc, const float* a,
     for (int u = 0; u < 4; ++u)
       step<Vectors, Pixels, Stride, From, To>(acc.v[u % kSets], a + u, b + u * Vectors * kLanes);
     prefetch(ahead);
-    prefetch(ahead + quarter);
-    prefetch(ahead + 2 * quarter);
-    prefetch(ahead + 3 * quarter);
+    prefetch(ahead + tile.prefetch_others[0]);
+    prefetch(ahead + tile.prefetch_others[1]);
+    prefetch(ahead + tile.prefetch_others[2]);
     ahead += tile.prefetch_step;
     a += 4;
     b += 4 * Vectors * kLanes;
@@ -162,9 +161,9 @@ ConvTileFunction by_pixels(int pixels) {
     if constexpr (n <= max_pixels(Blocks)) return conv_tile<Blocks, n, Stride, SkipFirst, SkipLast>; \
     else return nullptr;
     ORT_CPU_PIXELS(1)
-    ORT_CPU_PIXELS(2) ORT_CPU_PIXELS(3) ORT_CPU_PIXELS(4) ORT_CPU_PIXELS(5) ORT_CPU_PIXELS(6) ORT_CPU_PIXELS(7)
-        ORT_CPU_PIXELS(8) ORT_CPU_PIXELS(9) ORT_CPU_PIXELS(10) ORT_CPU_PIXELS(11) ORT_CPU_PIXELS(12) ORT_CPU_PIXELS(13)
-            ORT_CPU_PIXELS(14)
+    ORT_CPU_PIXELS(2)
+    ORT_CPU_PIXELS(3) ORT_CPU_PIXELS(4) ORT_CPU_PIXELS(5) ORT_CPU_PIXELS(6) ORT_CPU_PIXELS(7) ORT_CPU_PIXELS(8)
+        ORT_CPU_PIXELS(9) ORT_CPU_PIXELS(10) ORT_CPU_PIXELS(11) ORT_CPU_PIXELS(12) ORT_CPU_PIXELS(13) ORT_CPU_PIXELS(14)
 #undef ORT_CPU_PIXELS
   }
   return nullptr;

@@ -31,6 +31,7 @@ struct ConvTile {
   Activation activation;
   const char* prefetch;  // walks over memory that will be needed soon, `prefetch_step` bytes in four steps of k
   int64_t prefetch_step;
+  int64_t prefetch_others[3];  // how many bytes from there three more places lie that are fetched in the same steps
 };
 
 using ConvTileFunction = void (*)(ConvTile&);

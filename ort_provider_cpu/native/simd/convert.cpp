@@ -111,6 +111,6 @@ void from_bool(const uint8_t* x, float* y, int64_t n) {
 }  // namespace
 
 ORT_CPU_EXPORT(ConvertTable, convert_table) = {
-    decode<HalfFormat>, encode<HalfFormat>, decode<BFloat16Format>, encode<BFloat16Format>,
-    to_int32,           to_int64,           from_int64,             from_bool,
+    decode<HalfFormat>, encode<HalfFormat>, decode<BFloat16Format>, encode<BFloat16Format>, to_int32, to_int64,
+    from_int64,         from_bool,
 };

@@ -9,13 +9,16 @@ typedef int8_t SignedBytes __attribute__((vector_size(kLanes)));
 typedef uint8_t BytesUnaligned __attribute__((vector_size(kLanes), aligned(1), may_alias));
 typedef int8_t SignedBytesUnaligned __attribute__((vector_size(kLanes), aligned(1), may_alias));
 
-template <class T> struct Lanes;
-template <> struct Lanes<uint8_t> {
+template <class T>
+struct Lanes;
+template <>
+struct Lanes<uint8_t> {
   using Register = Bytes;
   using Memory = BytesUnaligned;
   static constexpr float kLow = 0, kHigh = 255;
 };
-template <> struct Lanes<int8_t> {
+template <>
+struct Lanes<int8_t> {
   using Register = SignedBytes;
   using Memory = SignedBytesUnaligned;
   static constexpr float kLow = -128, kHigh = 127;

@@ -141,10 +141,8 @@ void multiply(const GemmCall& call, int64_t m0, int64_t m1, int64_t first, int64
                        .row = row,
                        .column = column,
                        .next = nullptr};
-        if (panel + 1 < last)
-          part.next = b + call.k * width;
-        else if (i + 1 < parts)
-          part.next = call.b + first * kPanel * call.k + k1 * panel_width(call.n, first);
+        if (panel + 1 < last) part.next = b + call.k * width;
+        else if (i + 1 < parts) part.next = call.b + first * kPanel * call.k + k1 * panel_width(call.n, first);
         multiply_panel(part);
       }
     }
@@ -227,5 +225,5 @@ void pack_gated(const float* gate, const float* up, int64_t k_stride, int64_t n_
 
 }  // namespace
 
-ORT_CPU_EXPORT(GemmTable, gemm_table) = {kLanes,     kPanel,   kTileRows,   pack,
+ORT_CPU_EXPORT(GemmTable, gemm_table) = {kLanes,     kPanel,   kTileRows,      pack,
                                          pack_gated, multiply, multiply_gated, transpose};

@@ -30,34 +30,20 @@ void activate_rows(const Activation& activation, float* c, int64_t ldc, int64_t 
 void activate_tile(const Activation& activation, float* c, int64_t ldc, int64_t rows, int64_t columns) {
   using Kind = ActivationKind;
   switch (activation.kind) {
-    case Kind::none:
-      return;
-    case Kind::relu:
-      return activate_rows<Kind::relu>(activation, c, ldc, rows, columns);
-    case Kind::clip:
-      return activate_rows<Kind::clip>(activation, c, ldc, rows, columns);
-    case Kind::leaky_relu:
-      return activate_rows<Kind::leaky_relu>(activation, c, ldc, rows, columns);
-    case Kind::sigmoid:
-      return activate_rows<Kind::sigmoid>(activation, c, ldc, rows, columns);
-    case Kind::tanh:
-      return activate_rows<Kind::tanh>(activation, c, ldc, rows, columns);
-    case Kind::silu:
-      return activate_rows<Kind::silu>(activation, c, ldc, rows, columns);
-    case Kind::hard_sigmoid:
-      return activate_rows<Kind::hard_sigmoid>(activation, c, ldc, rows, columns);
-    case Kind::hard_swish:
-      return activate_rows<Kind::hard_swish>(activation, c, ldc, rows, columns);
-    case Kind::gelu_erf:
-      return activate_rows<Kind::gelu_erf>(activation, c, ldc, rows, columns);
-    case Kind::gelu_tanh:
-      return activate_rows<Kind::gelu_tanh>(activation, c, ldc, rows, columns);
-    case Kind::elu:
-      return activate_rows<Kind::elu>(activation, c, ldc, rows, columns);
-    case Kind::softplus:
-      return activate_rows<Kind::softplus>(activation, c, ldc, rows, columns);
-    case Kind::mish:
-      return activate_rows<Kind::mish>(activation, c, ldc, rows, columns);
+    case Kind::none: return;
+    case Kind::relu: return activate_rows<Kind::relu>(activation, c, ldc, rows, columns);
+    case Kind::clip: return activate_rows<Kind::clip>(activation, c, ldc, rows, columns);
+    case Kind::leaky_relu: return activate_rows<Kind::leaky_relu>(activation, c, ldc, rows, columns);
+    case Kind::sigmoid: return activate_rows<Kind::sigmoid>(activation, c, ldc, rows, columns);
+    case Kind::tanh: return activate_rows<Kind::tanh>(activation, c, ldc, rows, columns);
+    case Kind::silu: return activate_rows<Kind::silu>(activation, c, ldc, rows, columns);
+    case Kind::hard_sigmoid: return activate_rows<Kind::hard_sigmoid>(activation, c, ldc, rows, columns);
+    case Kind::hard_swish: return activate_rows<Kind::hard_swish>(activation, c, ldc, rows, columns);
+    case Kind::gelu_erf: return activate_rows<Kind::gelu_erf>(activation, c, ldc, rows, columns);
+    case Kind::gelu_tanh: return activate_rows<Kind::gelu_tanh>(activation, c, ldc, rows, columns);
+    case Kind::elu: return activate_rows<Kind::elu>(activation, c, ldc, rows, columns);
+    case Kind::softplus: return activate_rows<Kind::softplus>(activation, c, ldc, rows, columns);
+    case Kind::mish: return activate_rows<Kind::mish>(activation, c, ldc, rows, columns);
   }
 }
 

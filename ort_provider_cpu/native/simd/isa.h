@@ -1,4 +1,5 @@
-// Instruction-set levels: each file of this folder is compiled once for each, and one is chosen when the process starts.
+// Instruction-set levels: each file of this folder is compiled once for each, and one is chosen when the process
+// starts.
 //
 // A file of this folder defines everything in an anonymous namespace and exports one table of functions:
 //
@@ -9,8 +10,8 @@
 //   // gemm.cpp
 //   ORT_CPU_EXPORT(GemmTable, gemm_table) = {gemm, ...};
 //
-// and callers use `simd::gemm_table().gemm(...)`. These files use no standard containers and share no inline templates with
-// the rest of the library: the linker might keep the copy that was compiled for the widest instructions.
+// and callers use `simd::gemm_table().gemm(...)`. These files use no standard containers and share no inline templates
+// with the rest of the library: the linker might keep the copy that was compiled for the widest instructions.
 #pragma once
 
 #include <cstddef>
@@ -29,20 +30,20 @@ bool is_supported(Isa level);
 }  // namespace ort_cpu::simd
 
 #if defined(ORT_CPU_X86)
-#define ORT_CPU_TABLE(Table, name)                                                  \
-  namespace ort_cpu::simd {                                                         \
-  extern const Table name##_baseline, name##_avx2, name##_avx512;                   \
-  inline const Table& name() {                                                      \
-    static const Table& chosen = isa() >= Isa::avx512 ? name##_avx512               \
-                                 : isa() == Isa::avx2 ? name##_avx2                 \
-                                                      : name##_baseline;            \
-    return chosen;                                                                  \
-  }                                                                                 \
+#define ORT_CPU_TABLE(Table, name)                                       \
+  namespace ort_cpu::simd {                                              \
+  extern const Table name##_baseline, name##_avx2, name##_avx512;        \
+  inline const Table& name() {                                           \
+    static const Table& chosen = isa() >= Isa::avx512 ? name##_avx512    \
+                                 : isa() == Isa::avx2 ? name##_avx2      \
+                                                      : name##_baseline; \
+    return chosen;                                                       \
+  }                                                                      \
   }
 #else
-#define ORT_CPU_TABLE(Table, name)                  \
-  namespace ort_cpu::simd {                         \
-  extern const Table name##_baseline;               \
+#define ORT_CPU_TABLE(Table, name)                       \
+  namespace ort_cpu::simd {                              \
+  extern const Table name##_baseline;                    \
   inline const Table& name() { return name##_baseline; } \
   }
 #endif

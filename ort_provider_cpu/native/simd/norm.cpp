@@ -163,7 +163,8 @@ bool normalize_if_short(const NormRows& rows) {
 
 void normalize_rows(const NormRows& rows) {
   if (rows.rms ? normalize_if_short<true>(rows) : normalize_if_short<false>(rows)) return;
-  for (int64_t row = 0; row < rows.rows; ++row) rows.rms ? normalize_row<true>(rows, row) : normalize_row<false>(rows, row);
+  for (int64_t row = 0; row < rows.rows; ++row)
+    rows.rms ? normalize_row<true>(rows, row) : normalize_row<false>(rows, row);
 }
 
 void affine_row(float* y, const float* x, int64_t n, float center, float scale, float bias) {
@@ -180,7 +181,8 @@ void affine_columns(float* y, const float* x, int64_t rows, int64_t n, const flo
                     const float* bias) {
   for (int64_t row = 0; row < rows; ++row, x += n, y += n) {
     int64_t j = 0;
-    for (; j + kLanes <= n; j += kLanes) store(y + j, fma(load(x + j) - load(center + j), load(scale + j), load(bias + j)));
+    for (; j + kLanes <= n; j += kLanes)
+      store(y + j, fma(load(x + j) - load(center + j), load(scale + j), load(bias + j)));
     if (j < n) {
       const int left = static_cast<int>(n - j);
       const Vec d = load_first(x + j, left) - load_first(center + j, left);

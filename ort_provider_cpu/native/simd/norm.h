@@ -5,9 +5,9 @@
 
 namespace ort_cpu::simd {
 
-/// `rows` rows of `n` floats. s = x + residual + pre_bias; y = (s - mean(s)) / sqrt(variance(s) + epsilon) * scale + bias, or
-/// y = s / sqrt(mean(s^2) + epsilon) * scale + bias if `rms`. Pointers other than `x` and `y` may be null; `y` and `sum` may be
-/// `x` or `residual`.
+/// `rows` rows of `n` floats. s = x + residual + pre_bias; y = (s - mean(s)) / sqrt(variance(s) + epsilon) * scale +
+/// bias, or y = s / sqrt(mean(s^2) + epsilon) * scale + bias if `rms`. Pointers other than `x` and `y` may be null; `y`
+/// and `sum` may be `x` or `residual`.
 struct NormRows {
   const float* x = nullptr;
   const float* residual = nullptr;  // [rows, n]

@@ -16,7 +16,9 @@ ORT_CPU_INLINE VecI lane_numbers() {
   for (int i = 0; i < kLanes; ++i) lanes[i] = i;
   return lanes;
 }
-ORT_CPU_INLINE Vec load_first_or(const float* p, int n, Vec other) { return lane_numbers() < n ? load_first(p, n) : other; }
+ORT_CPU_INLINE Vec load_first_or(const float* p, int n, Vec other) {
+  return lane_numbers() < n ? load_first(p, n) : other;
+}
 ORT_CPU_INLINE bool any(VecI mask) {
 #if defined(__AVX512F__)
   return _mm512_test_epi32_mask((__m512i)mask, (__m512i)mask) != 0;
@@ -31,7 +33,8 @@ ORT_CPU_INLINE bool any(VecI mask) {
 
 ORT_CPU_INLINE float larger(float a, float b) { return a != a || a > b ? a : b; }
 
-// Each reduction: `identity`, `step` for vectors, `fold` of two results, and the `filler` that changes nothing (given the shift).
+// Each reduction: `identity`, `step` for vectors, `fold` of two results, and the `filler` that changes nothing (given
+// the shift).
 struct Sum {
   static constexpr float identity = 0;
   static Vec filler(Vec) { return Vec{}; }
@@ -148,7 +151,8 @@ void reduce_columns(double* acc, const float* x, int64_t stride, int64_t rows, i
       for (int64_t j = 0; j < width; ++j) shifts[j] = shift[first + j];
     for (int64_t i = 0; i < rows; i += kRowsPerBlock) {
       for (int64_t j = 0; j < padded; j += kLanes) store(block + j, set1(R::identity));
-      step_rows<R>(block, x + i * stride + first, stride, rows - i < kRowsPerBlock ? rows - i : kRowsPerBlock, width, shifts);
+      step_rows<R>(block, x + i * stride + first, stride, rows - i < kRowsPerBlock ? rows - i : kRowsPerBlock, width,
+                   shifts);
       for (int64_t j = 0; j < width; ++j) acc[first + j] = R::fold(acc[first + j], static_cast<double>(block[j]));
     }
   }
@@ -218,17 +222,19 @@ void arg_columns_of(int64_t* index, const float* x, int64_t stride, int32_t rows
 
 void arg_columns(int64_t* index, const float* x, int64_t stride, int32_t rows, int64_t n, bool smallest, bool last) {
   if (smallest) {
-    last ? arg_columns_of<true, true>(index, x, stride, rows, n) : arg_columns_of<true, false>(index, x, stride, rows, n);
+    last ? arg_columns_of<true, true>(index, x, stride, rows, n)
+         : arg_columns_of<true, false>(index, x, stride, rows, n);
   } else {
-    last ? arg_columns_of<false, true>(index, x, stride, rows, n) : arg_columns_of<false, false>(index, x, stride, rows, n);
+    last ? arg_columns_of<false, true>(index, x, stride, rows, n)
+         : arg_columns_of<false, false>(index, x, stride, rows, n);
   }
 }
 
 }  // namespace
 
 ORT_CPU_EXPORT(ReduceTable, reduce_table) = {
-    {reduce_row<Sum>, reduce_row<SumAbs>, reduce_row<SumSquare>, reduce_row<SumExp>, reduce_row<Product>, reduce_row<Max>,
-     reduce_row<Min>},
+    {reduce_row<Sum>, reduce_row<SumAbs>, reduce_row<SumSquare>, reduce_row<SumExp>, reduce_row<Product>,
+     reduce_row<Max>, reduce_row<Min>},
     {reduce_columns<Sum>, reduce_columns<SumAbs>, reduce_columns<SumSquare>, reduce_columns<SumExp>,
      reduce_columns<Product>, reduce_columns<Max>, reduce_columns<Min>},
     find_first,

@@ -68,7 +68,8 @@ void sum_columns_of(float* y, const float* x, int64_t n, int64_t stride, int64_t
     const int64_t width = columns - first < kTile ? columns - first : kTile;
     for (int64_t j = 0; j < width; ++j) carry[j] = 0;
     int64_t i = 0;
-    for (; i + 4 <= n; i += 4) scan_rows<kExclusive, 4>(y + i * stride + first, x + i * stride + first, stride, width, carry);
+    for (; i + 4 <= n; i += 4)
+      scan_rows<kExclusive, 4>(y + i * stride + first, x + i * stride + first, stride, width, carry);
     for (; i < n; ++i) scan_rows<kExclusive, 1>(y + i * stride + first, x + i * stride + first, stride, width, carry);
   }
 }

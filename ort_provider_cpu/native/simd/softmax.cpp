@@ -18,7 +18,8 @@ ORT_CPU_INLINE Vec load_first_or(const float* p, int n, float other) {
 ORT_CPU_INLINE Vec exp_nonpositive(Vec d) {
 #if defined(__AVX512F__)
   const Vec t = d * 1.44269504f;
-  const Vec f = reinterpret_cast<Vec>(_mm512_maskz_reduce_ps(kAllLanes, (__m512)t, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC));
+  const Vec f =
+      reinterpret_cast<Vec>(_mm512_maskz_reduce_ps(kAllLanes, (__m512)t, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC));
 #else
   const Vec t = max(set1(-127.f), d * 1.44269504f), n = floor(t), f = t - n;
 #endif

@@ -16,12 +16,28 @@ struct __attribute__((may_alias)) Element16 {
   uint64_t low, high;
 };
 
-template <int kSize> struct ElementOf;
-template <> struct ElementOf<1> { typedef uint8_t Type __attribute__((may_alias)); };
-template <> struct ElementOf<2> { typedef uint16_t Type __attribute__((may_alias)); };
-template <> struct ElementOf<4> { typedef uint32_t Type __attribute__((may_alias)); };
-template <> struct ElementOf<8> { typedef uint64_t Type __attribute__((may_alias)); };
-template <> struct ElementOf<16> { typedef Element16 Type; };
+template <int kSize>
+struct ElementOf;
+template <>
+struct ElementOf<1> {
+  typedef uint8_t Type __attribute__((may_alias));
+};
+template <>
+struct ElementOf<2> {
+  typedef uint16_t Type __attribute__((may_alias));
+};
+template <>
+struct ElementOf<4> {
+  typedef uint32_t Type __attribute__((may_alias));
+};
+template <>
+struct ElementOf<8> {
+  typedef uint64_t Type __attribute__((may_alias));
+};
+template <>
+struct ElementOf<16> {
+  typedef Element16 Type;
+};
 
 /// One 128-bit lane.
 struct Narrow {
@@ -40,8 +56,7 @@ struct Narrow {
       return {(Piece8)__builtin_shufflevector((Piece2)a.value, (Piece2)b.value, 0, 8, 1, 9, 2, 10, 3, 11)};
     else if constexpr (kSize == 4)
       return {(Piece8)__builtin_shufflevector((Piece4)a.value, (Piece4)b.value, 0, 4, 1, 5)};
-    else
-      return {__builtin_shufflevector(a.value, b.value, 0, 2)};
+    else return {__builtin_shufflevector(a.value, b.value, 0, 2)};
   }
   template <int kSize>
   static ORT_CPU_INLINE Narrow high(Narrow a, Narrow b) {
@@ -52,8 +67,7 @@ struct Narrow {
       return {(Piece8)__builtin_shufflevector((Piece2)a.value, (Piece2)b.value, 4, 12, 5, 13, 6, 14, 7, 15)};
     else if constexpr (kSize == 4)
       return {(Piece8)__builtin_shufflevector((Piece4)a.value, (Piece4)b.value, 2, 6, 3, 7)};
-    else
-      return {__builtin_shufflevector(a.value, b.value, 1, 3)};
+    else return {__builtin_shufflevector(a.value, b.value, 1, 3)};
   }
 };
 
@@ -210,10 +224,8 @@ void transpose(const void* from, ptrdiff_t src_stride, void* to, ptrdiff_t dst_s
       for (ptrdiff_t r = band; r < end; r += kSide) {
         const char* s = src + r * src_stride + c * kSize;
         char* d = dst + c * dst_stride + r * kSize;
-        if (width == kSide && end - r >= kSide)
-          transpose_block<kSize>(s, src_stride, d, dst_stride, kSide, kSide);
-        else
-          transpose_block<kSize>(s, src_stride, d, dst_stride, end - r < kSide ? end - r : kSide, width);
+        if (width == kSide && end - r >= kSide) transpose_block<kSize>(s, src_stride, d, dst_stride, kSide, kSide);
+        else transpose_block<kSize>(s, src_stride, d, dst_stride, end - r < kSide ? end - r : kSide, width);
       }
     }
   }

@@ -24,7 +24,8 @@ constexpr int kLanes = 8;
 constexpr int kLanes = 4;
 #endif
 
-/// A register of floats, and of 32-bit integers of the same number of lanes; compiler vectors: + - * / and comparisons work.
+/// A register of floats, and of 32-bit integers of the same number of lanes; compiler vectors: + - * / and comparisons
+/// work.
 typedef float Vec __attribute__((vector_size(kLanes * 4)));
 typedef int32_t VecI __attribute__((vector_size(kLanes * 4)));
 typedef float VecUnaligned __attribute__((vector_size(kLanes * 4), aligned(4), may_alias));
@@ -62,14 +63,40 @@ ORT_CPU_INLINE Vec fma(Vec a, Vec b, Vec c) {
 }
 
 /// The larger of each pair, `b` where they do not compare (so `max(NaN, b)` is b and `max(a, NaN)` is NaN).
-ORT_CPU_INLINE Vec max(Vec a, Vec b) { return a > b ? a : b; }
+ORT_CPU_INLINE Vec max(Vec a, Vec b) {
+#if defined(__AVX512F__)
+  return reinterpret_cast<Vec>(_mm512_max_ps((__m512)a, (__m512)b));
+#elif defined(__AVX2__)
+  return reinterpret_cast<Vec>(_mm256_max_ps((__m256)a, (__m256)b));
+#else
+  return a > b ? a : b;
+#endif
+}
 /// The smaller of each pair, `b` where they do not compare.
-ORT_CPU_INLINE Vec min(Vec a, Vec b) { return a < b ? a : b; }
+ORT_CPU_INLINE Vec min(Vec a, Vec b) {
+#if defined(__AVX512F__)
+  return reinterpret_cast<Vec>(_mm512_min_ps((__m512)a, (__m512)b));
+#elif defined(__AVX2__)
+  return reinterpret_cast<Vec>(_mm256_min_ps((__m256)a, (__m256)b));
+#else
+  return a < b ? a : b;
+#endif
+}
+
+#if defined(__AVX2__) && !defined(__AVX512F__)
+/// All bits in the first `n` lanes.
+ORT_CPU_INLINE __m256i first_lanes(int n) {
+  alignas(32) static constexpr int32_t kMask[16] = {-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0};
+  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(kMask + 8 - n));
+}
+#endif
 
 /// The first `n` floats (0 <= n <= lanes), zeros in the other lanes; no byte beyond them is read.
 ORT_CPU_INLINE Vec load_first(const float* p, int n) {
 #if defined(__AVX512F__)
   return reinterpret_cast<Vec>(_mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << n) - 1u), p));
+#elif defined(__AVX2__)
+  return reinterpret_cast<Vec>(_mm256_maskload_ps(p, first_lanes(n)));
 #else
   Vec v = {};
   for (int i = 0; i < n; ++i) v[i] = p[i];
@@ -80,6 +107,8 @@ ORT_CPU_INLINE Vec load_first(const float* p, int n) {
 ORT_CPU_INLINE void store_first(float* p, Vec v, int n) {
 #if defined(__AVX512F__)
   _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1u << n) - 1u), (__m512)v);
+#elif defined(__AVX2__)
+  _mm256_maskstore_ps(p, first_lanes(n), (__m256)v);
 #else
   for (int i = 0; i < n; ++i) p[i] = v[i];
 #endif

@@ -74,7 +74,8 @@ TEST(single_instructions) {
 TEST(what_is_combined_keeps_its_value) {
   expect({op("sigmoid"), 0, op("mul"), 0, 2}, {}, [](double a, double) { return a * sigmoid(a); });
   expect({op("sigmoid"), 0, op("mul"), 2, 1}, {}, [](double a, double b) { return b * sigmoid(a); });
-  expect({op("sigmoid"), 0, op("mul"), 0, 2, op("mul"), 3, 1}, {}, [](double a, double b) { return a * sigmoid(a) * b; });
+  expect({op("sigmoid"), 0, op("mul"), 0, 2, op("mul"), 3, 1}, {},
+         [](double a, double b) { return a * sigmoid(a) * b; });
   expect({op("add"), 0, 1, op("relu"), 2}, {}, [](double a, double b) { return std::max(0.0, a + b); });
   expect({op("mul"), 0, 1, op("relu"), 2}, {}, [](double a, double b) { return std::max(0.0, a * b); });
   expect({op("mul"), 0, 1, op("add"), 3, 2}, {5.f}, [](double a, double b) { return a * b + 5; });
@@ -123,8 +124,7 @@ TEST(long_programs_reuse_their_slots) {
 TEST(constants_only) {
   expect({op("exp"), 2, op("mul"), 3, 2}, {0.5f}, [](double, double) { return std::exp(0.5) * 0.5; });
   expect({op("exp"), 2, op("mul"), 3, 0}, {0.5f}, [](double a, double) { return std::exp(0.5) * a; });
-  expect({op("pow"), 2, 2, op("pow"), 3, 1}, {1.5f},
-         [](double, double b) { return std::pow(std::pow(1.5, 1.5), b); });
+  expect({op("pow"), 2, 2, op("pow"), 3, 1}, {1.5f}, [](double, double b) { return std::pow(std::pow(1.5, 1.5), b); });
 }
 
 TEST(malformed_programs_are_rejected) {

@@ -39,24 +39,24 @@ inline int run_all() {
 
 }  // namespace ort_cpu::testing
 
-#define TEST(name)                                                      \
-  static void name();                                                   \
-  static const ort_cpu::testing::Add add_##name(#name, name);           \
+#define TEST(name)                                            \
+  static void name();                                         \
+  static const ort_cpu::testing::Add add_##name(#name, name); \
   static void name()
-#define CHECK(condition)                                                \
-  do {                                                                  \
-    if (!(condition)) {                                                 \
-      std::printf("  %s:%d: %s\n", __FILE__, __LINE__, #condition);     \
-      ++ort_cpu::testing::failures();                                   \
-    }                                                                   \
+#define CHECK(condition)                                            \
+  do {                                                              \
+    if (!(condition)) {                                             \
+      std::printf("  %s:%d: %s\n", __FILE__, __LINE__, #condition); \
+      ++ort_cpu::testing::failures();                               \
+    }                                                               \
   } while (false)
-#define CHECK_NEAR(actual, expected, tolerance)                                                              \
-  do {                                                                                                       \
-    const double a_ = (actual), e_ = (expected);                                                             \
-    if (!(std::fabs(a_ - e_) <= (tolerance))) {                                                              \
-      std::printf("  %s:%d: %s is %.9g, expected %.9g\n", __FILE__, __LINE__, #actual, a_, e_);              \
-      ++ort_cpu::testing::failures();                                                                        \
-    }                                                                                                        \
+#define CHECK_NEAR(actual, expected, tolerance)                                                 \
+  do {                                                                                          \
+    const double a_ = (actual), e_ = (expected);                                                \
+    if (!(std::fabs(a_ - e_) <= (tolerance))) {                                                 \
+      std::printf("  %s:%d: %s is %.9g, expected %.9g\n", __FILE__, __LINE__, #actual, a_, e_); \
+      ++ort_cpu::testing::failures();                                                           \
+    }                                                                                           \
   } while (false)
 #define TEST_MAIN() \
   int main() { return ort_cpu::testing::run_all(); }

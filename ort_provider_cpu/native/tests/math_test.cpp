@@ -72,17 +72,42 @@ struct Bound {
 
 TEST(functions_are_exact_to_a_few_units_of_the_last_place) {
   const Bound bounds[] = {
-      {Unary::abs, 0},      {Unary::neg, 0},       {Unary::sign, 0},      {Unary::ceil, 0},
-      {Unary::floor, 0},    {Unary::round, 0},     {Unary::sqrt, 0.51},   {Unary::reciprocal, 0.51},
-      {Unary::exp, 1.1},    {Unary::log, 1.1},     {Unary::sin, 2},       {Unary::cos, 2},
-      {Unary::tan, 3.5},    {Unary::asin, 2.5},    {Unary::acos, 1.5},    {Unary::atan, 2.5},
-      {Unary::sinh, 3.5},   {Unary::cosh, 1.5},    {Unary::tanh, 2.6},    {Unary::asinh, 2.5},
-      {Unary::acosh, 2.5},  {Unary::atanh, 2.5},   {Unary::erf, 3},       {Unary::sigmoid, 3, 1e-38},
-      {Unary::relu, 0},     {Unary::softplus, 3},  {Unary::softsign, 1.6},{Unary::mish, 4, 1e-37},
-      {Unary::elu, 1.6, 0, 1.5f},                  {Unary::leaky_relu, 0.51, 0, 0.3f},
-      {Unary::silu, 3, 1e-36, 1.f},                {Unary::hard_sigmoid, 1, 1e-7, 0.2f, 0.5f},
-      {Unary::clip, 0, 0, -1.f, 2.f},              {Unary::thresholded_relu, 0, 0, 0.5f},
-      {Unary::gelu_erf, 4, 6e-7},                  {Unary::gelu_tanh, 8, 3e-7},
+      {Unary::abs, 0},
+      {Unary::neg, 0},
+      {Unary::sign, 0},
+      {Unary::ceil, 0},
+      {Unary::floor, 0},
+      {Unary::round, 0},
+      {Unary::sqrt, 0.51},
+      {Unary::reciprocal, 0.51},
+      {Unary::exp, 1.1},
+      {Unary::log, 1.1},
+      {Unary::sin, 2},
+      {Unary::cos, 2},
+      {Unary::tan, 3.5},
+      {Unary::asin, 2.5},
+      {Unary::acos, 1.5},
+      {Unary::atan, 2.5},
+      {Unary::sinh, 3.5},
+      {Unary::cosh, 1.5},
+      {Unary::tanh, 2.6},
+      {Unary::asinh, 2.5},
+      {Unary::acosh, 2.5},
+      {Unary::atanh, 2.5},
+      {Unary::erf, 3},
+      {Unary::sigmoid, 3, 1e-38},
+      {Unary::relu, 0},
+      {Unary::softplus, 3},
+      {Unary::softsign, 1.6},
+      {Unary::mish, 4, 1e-37},
+      {Unary::elu, 1.6, 0, 1.5f},
+      {Unary::leaky_relu, 0.51, 0, 0.3f},
+      {Unary::silu, 3, 1e-36, 1.f},
+      {Unary::hard_sigmoid, 1, 1e-7, 0.2f, 0.5f},
+      {Unary::clip, 0, 0, -1.f, 2.f},
+      {Unary::thresholded_relu, 0, 0, 0.5f},
+      {Unary::gelu_erf, 4, 6e-7},
+      {Unary::gelu_tanh, 8, 3e-7},
   };
   const std::vector<float> x = arguments();
   const std::vector<double> wide(x.begin(), x.end());
@@ -91,7 +116,8 @@ TEST(functions_are_exact_to_a_few_units_of_the_last_place) {
   for (const Bound& bound : bounds) {
     double_loop(bound.function)(wide.data(), expected.data(), static_cast<int64_t>(x.size()), bound.alpha, bound.beta);
     for (const Level& level : levels()) {
-      level.unary->loop(bound.function)(x.data(), actual.data(), static_cast<int64_t>(x.size()), bound.alpha, bound.beta);
+      level.unary->loop(bound.function)(x.data(), actual.data(), static_cast<int64_t>(x.size()), bound.alpha,
+                                        bound.beta);
       double worst = 0;
       float at = 0;
       for (size_t i = 0; i < x.size(); ++i) {

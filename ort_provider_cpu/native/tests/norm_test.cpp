@@ -29,13 +29,20 @@ std::vector<float> random_floats(size_t n, float mean, unsigned seed) {
   return values;
 }
 
-void check(const NormTable& table, int64_t n, bool rms, bool residual, bool pre_bias, bool scale, bool bias, float offset) {
+void check(const NormTable& table, int64_t n, bool rms, bool residual, bool pre_bias, bool scale, bool bias,
+           float offset) {
   constexpr int64_t kRows = 3;
-  const auto x = random_floats(kRows * n, offset, 1), other = random_floats(kRows * n, 0, 2), before = random_floats(n, 0, 3),
-             factor = random_floats(n, 1, 4), after = random_floats(n, 0, 5);
+  const auto x = random_floats(kRows * n, offset, 1), other = random_floats(kRows * n, 0, 2),
+             before = random_floats(n, 0, 3), factor = random_floats(n, 1, 4), after = random_floats(n, 0, 5);
   std::vector<float> y(kRows * n, 9), sum(kRows * n, 9), mean(kRows), inverse(kRows);
-  NormRows rows{.x = x.data(), .y = y.data(), .mean = mean.data(), .inverse = inverse.data(), .rows = kRows, .n = n,
-                .epsilon = 1e-5, .rms = rms};
+  NormRows rows{.x = x.data(),
+                .y = y.data(),
+                .mean = mean.data(),
+                .inverse = inverse.data(),
+                .rows = kRows,
+                .n = n,
+                .epsilon = 1e-5,
+                .rms = rms};
   if (residual) rows.residual = other.data(), rows.sum = sum.data();
   if (pre_bias) rows.pre_bias = before.data();
   if (scale) rows.scale = factor.data();
@@ -81,11 +88,21 @@ TEST(results_may_replace_the_residual) {
     const auto x = random_floats(2 * n, 0, 1);
     auto residual = random_floats(2 * n, 0, 2);
     std::vector<float> y(2 * n), sum(2 * n);
-    table->normalize_rows({.x = x.data(), .residual = residual.data(), .y = y.data(), .sum = sum.data(), .rows = 2, .n = n,
+    table->normalize_rows({.x = x.data(),
+                           .residual = residual.data(),
+                           .y = y.data(),
+                           .sum = sum.data(),
+                           .rows = 2,
+                           .n = n,
                            .epsilon = 1e-5});
     auto x_again = x;
-    table->normalize_rows({.x = x_again.data(), .residual = residual.data(), .y = x_again.data(), .sum = residual.data(),
-                           .rows = 2, .n = n, .epsilon = 1e-5});
+    table->normalize_rows({.x = x_again.data(),
+                           .residual = residual.data(),
+                           .y = x_again.data(),
+                           .sum = residual.data(),
+                           .rows = 2,
+                           .n = n,
+                           .epsilon = 1e-5});
     CHECK(x_again == y);
     CHECK(residual == sum);
   }
@@ -99,8 +116,7 @@ TEST(affine_maps) {
       std::vector<float> y(2 * n), z(n);
       table->affine_columns(y.data(), x.data(), 2, n, center.data(), scale.data(), bias.data());
       table->affine_row(z.data(), x.data(), n, 0.5f, 2, -1);
-      for (int64_t i = 0; i < 2 * n; ++i)
-        CHECK_NEAR(y[i], (x[i] - center[i % n]) * scale[i % n] + bias[i % n], 1e-5);
+      for (int64_t i = 0; i < 2 * n; ++i) CHECK_NEAR(y[i], (x[i] - center[i % n]) * scale[i % n] + bias[i % n], 1e-5);
       for (int64_t i = 0; i < n; ++i) CHECK_NEAR(z[i], (x[i] - 0.5f) * 2 - 1, 1e-6);
     }
 }

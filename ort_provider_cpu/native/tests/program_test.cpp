@@ -106,7 +106,8 @@ struct RandomProgram {
         steps.push_back({"Twice", {a}, {n_values}});
         level.push_back(level[a] + 1);
       } else {
-        steps.push_back({with_late ? "Late" : "Add", with_late ? std::vector<int>{a} : std::vector<int>{a, a}, {n_values}});
+        steps.push_back(
+            {with_late ? "Late" : "Add", with_late ? std::vector<int>{a} : std::vector<int>{a, a}, {n_values}});
         level.push_back(level[a]);
       }
       n_values = static_cast<int>(level.size());
@@ -171,7 +172,8 @@ void compare(unsigned seed, bool with_late) {
     const auto program = random.build(shared);
     for (const int64_t length : {8, 16, 8, 64}) {
       Vector x(static_cast<size_t>(length)), y(static_cast<size_t>(length));
-      for (size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>(i) + 1, y[i] = 100.0f * static_cast<float>(i + seed);
+      for (size_t i = 0; i < x.size(); ++i)
+        x[i] = static_cast<float>(i) + 1, y[i] = 100.0f * static_cast<float>(i + seed);
       const std::vector<Vector> expected = random.interpret(x, y);
       const std::vector<Tensor> inputs{{x.data(), DType::f32, {length}}, {y.data(), DType::f32, {length}}};
       const Vector x_before = x;

@@ -68,11 +68,11 @@ def without_repetition(operand: Operand) -> Operand:
     if not isinstance(heads, int) or not isinstance(times, int) or heads * times != operand.heads:
         return operand
     kept = (batch, heads, length, depth)
-    same = all(sizes_equal(x, y) for x, y in zip((*grown.shape[:2], *grown.shape[3:]), kept, strict=True))
+    if not all(sizes_equal(x, y) for x, y in zip((*grown.shape[:2], *grown.shape[3:]), kept, strict=True)):
+        return operand
     shape = operand.value.shape
-    if not same or not all(
-        sizes_equal(x, y) for x, y in zip((shape[0], *shape[2:]), (batch, length, depth), strict=True)
-    ):
+    # Of batch, length and depth two suffice: the number of elements tells the third.
+    if sum(sizes_equal(x, y) for x, y in zip((shape[0], *shape[2:]), (batch, length, depth), strict=True)) < 2:
         return operand
     return Operand(source, "bhsd", heads)
 

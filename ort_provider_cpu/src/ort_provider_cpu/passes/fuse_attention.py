@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ort_core.ir.graph import Graph, Node, Value
 from ort_core.ir.passes import Level, PassContext, graph_pass
 from ort_core.ir.rewrite import add_node, graph_of
@@ -18,7 +20,17 @@ from ort_provider_cpu.passes._heads import (
     transposed,
     without_repetition,
 )
-from ort_provider_cpu.passes._match import is_closed, last_size, made_by, nodes_of, rank_of, scalar, sizes_equal
+from ort_provider_cpu.passes._match import (
+    is_closed,
+    last_size,
+    made_by,
+    nodes_of,
+    rank_of,
+    same_shape,
+    scalar,
+    scaled,
+    sizes_equal,
+)
 from ort_provider_cpu.passes._scores import Scores, additive_mask, masks_of, scores_of
 
 
@@ -54,7 +66,12 @@ def _fuse(softmax: Node) -> bool:
     if rank == 3:
         return _fuse_single_heads(product, scores, value)
     operands = _operands(scores, value)
-    return operands is not None and _emit(product, scores, *operands)
+    if operands is None:
+        return False
+    query, keys, values = operands
+    query, query_scale = _unscaled(query)
+    keys, key_scale = _unscaled(keys)
+    return _emit(product, replace(scores, scale=scores.scale * query_scale * key_scale), query, keys, values)
 
 
 def _without_guard(weights: Value | None) -> tuple[Value | None, tuple[Node, ...]]:
@@ -98,6 +115,14 @@ def _operands(scores: Scores, value: Value) -> tuple[Operand, Operand, Operand] 
     if keys.layout == "bhsd":
         keys = split_heads(keys)
     return split_heads(query), keys, split_heads(values)
+
+
+def _unscaled(operand: Operand) -> tuple[Operand, float]:
+    """The operand before it was multiplied by a number ahead of the splitting of heads, and that number."""
+    step = scaled(operand.value.producer) if only_user(operand.value) is not None else None
+    if step is None or not same_shape(step[0], operand.value):
+        return operand, 1.0
+    return operand._replace(value=step[0]), step[1]
 
 
 def _depths_known(scores: Scores, value: Value) -> bool:

@@ -16,14 +16,17 @@ from ort_provider_cpu.passes._channel_affine import batch_norm_affine, channel_a
 def fuse_conv_batch_norm(graph: Graph, ctx: PassContext) -> bool:
     """BatchNormalization, Mul or Add with constants for each channel: s * conv(x, W, B) + t -> conv(x, s * W, s * B + t).
 
-    BatchNormalization in front of a convolution without padding: conv(s * x + t, W, B) -> conv(x, s * W, W t + B).
+    The same for ConvTranspose. BatchNormalization in front of a convolution without padding: conv(s * x + t, W, B) ->
+    conv(x, s * W, W t + B).
     """
     changed = False
     for node in graph.nodes:
-        if node.op_type == "Conv" and not node.domain and node.graph is graph and _has_float_weights(node):
+        if node.op_type not in {"Conv", "ConvTranspose"} or node.domain or node.graph is not graph:
+            continue
+        if _has_float_weights(node):
             while _absorb_following(graph, node):
                 changed = True
-            changed |= _absorb_preceding(graph, node)
+            changed |= node.op_type == "Conv" and _absorb_preceding(graph, node)
     return changed
 
 
@@ -42,17 +45,21 @@ def _absorb_following(graph: Graph, conv: Node) -> bool:
         return False
     if result is None or result.element is not ElementType.FLOAT:
         return False
-    affine = channel_affine(user, result, weight.shape[0], len(weight.shape))
+    group = conv.attr("group", 1)
+    is_transposed = conv.op_type == "ConvTranspose"
+    channels = weight.shape[1] * group if is_transposed else weight.shape[0]
+    affine = channel_affine(user, result, channels, len(weight.shape))
     if affine is None:
         return False
     scale, shift = affine
     if scale is not None:
         kernel = constant_array(weight)
-        if kernel is None or len(weight.uses) > 1:
+        if kernel is None or len(weight.uses) > 1 or kernel.shape[0] % group:
             return False
-        folded = kernel.astype(np.float64) * scale.reshape(-1, *(1,) * (kernel.ndim - 1))
+        factor = scale.reshape(group, -1).repeat(kernel.shape[0] // group, axis=0) if is_transposed else scale
+        folded = kernel.astype(np.float64) * factor.reshape(*factor.shape, *(1,) * (kernel.ndim - factor.ndim))
         conv.set_input(1, add_constant(graph, folded.astype(np.float32), weight.name))
-    _set_bias(graph, conv, _bias(conv) * (1.0 if scale is None else scale) + shift, weight.shape[0])
+    _set_bias(graph, conv, _bias(conv) * (1.0 if scale is None else scale) + shift, channels)
     absorb(graph, user, result)
     return True
 

@@ -19,6 +19,7 @@ from ort_provider_cpu.passes._blocked import (
     blocked_type,
     from_blocked,
     is_float,
+    to_blocked,
     typed,
 )
 from ort_provider_cpu.passes._channel_affine import batch_norm_affine
@@ -72,7 +73,7 @@ def _binary(graph: Graph, node: Node) -> list[Value] | None:
     channels = max(form.channels for form in forms if form is not None)
     operands: list[Value] = []
     for value, form in zip(node.inputs, forms, strict=True):
-        operand = _operand(graph, value, form, rank, channels)
+        operand = _operand(graph, node, value, form, rank, channels)
         if operand is None:
             return None
         operands.append(operand)
@@ -98,16 +99,26 @@ def _batch_norm(graph: Graph, node: Node) -> list[Value] | None:
     return [add_blocked_node(graph, node, [scaled, shift], source.channels, op_type="Add", attributes={})]
 
 
-def _operand(graph: Graph, value: Value | None, form: Blocked | None, rank: int, channels: int) -> Value | None:
+def _operand(
+    graph: Graph, node: Node, value: Value | None, form: Blocked | None, rank: int, channels: int
+) -> Value | None:
     if form is not None:
         same_rank = value is not None and value.shape is not None and len(value.shape) == rank
         return form.value if same_rank and form.channels == channels else None
+    if value is not None and not value.is_constant:
+        return to_blocked(graph, value, channels, node) if _is_pixel(value, rank, channels) else None
     array = constant_array(value, max_bytes=1 << 20)
     if array is None:
         return None
     if array.size > 1 and (array.ndim < rank - 1 or array.shape[-rank + 1] not in {1, channels}):
         return None
     return blocked_constant(graph, array, rank)
+
+
+def _is_pixel(value: Value, rank: int, channels: int) -> bool:
+    """Whether the value is `[N, channels, 1...]`, which costs little to convert."""
+    shape = value.shape
+    return is_float(value) and shape is not None and len(shape) == rank and shape[1:] == (channels, *(1,) * (rank - 2))
 
 
 def _has_shape_of(value: Value | None, output: Value) -> bool:
@@ -158,6 +169,24 @@ def _pool(graph: Graph, node: Node) -> list[Value] | None:
         graph, node, [source.value], source.channels, op_type=f"Blocked{node.op_type}", domain=DOMAIN
     )
     return [result, *[None] * (len(node.outputs) - 1)]  # type: ignore[list-item]
+
+
+def _pad(graph: Graph, node: Node) -> list[Value] | None:
+    source, value = blocked_form(node.inputs[0]), node.inputs[0]
+    if source is None or value is None or value.shape is None or len(node.inputs) < 2:
+        return None
+    rank = len(value.shape)
+    amounts = constant_array(node.inputs[1])
+    axes_input = node.inputs[3] if len(node.inputs) > 3 else None
+    axes = np.arange(rank) if axes_input is None else constant_array(axes_input)
+    if amounts is None or axes is None or amounts.size != 2 * axes.size:
+        return None
+    both = np.zeros((2, rank + 1), np.int64)
+    both[:, axes % rank] = amounts.reshape(2, -1)
+    if both[:, :2].any():
+        return None
+    pads = add_constant(graph, both.reshape(-1), "pads")
+    return [add_blocked_node(graph, node, [source.value, pads, *node.inputs[2:3]], source.channels)]
 
 
 def _global_average(graph: Graph, node: Node) -> list[Value] | None:
@@ -229,6 +258,7 @@ _RULES: dict[str, Callable[[Graph, Node], list[Value] | None]] = {
     "Concat": _concat,
     "Split": _split,
     "MaxPool": _pool,
+    "Pad": _pad,
     "AveragePool": _pool,
     "GlobalAveragePool": _global_average,
     "ReduceMean": _global_average,

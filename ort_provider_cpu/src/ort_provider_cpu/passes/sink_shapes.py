@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from ort_core.ir.graph import Graph, Node, Value
 from ort_core.ir.passes import Level, PassContext, graph_pass
-from ort_provider_cpu.passes._match import as_row, last_size, nodes_of, rank_of, scalar
+from ort_core.ir.rewrite import add_constant, add_node
+from ort_core.ir.types import ElementType, TensorType
+from ort_provider_cpu.passes._emit import remove_unused
+from ort_provider_cpu.passes._match import as_row, integers, last_size, made_by, nodes_of, rank_of, scalar
 from ort_provider_cpu.passes._transposed import POINTWISE
 
 _FIRST_INPUT = frozenset({"LayerNormalization", "RMSNormalization", "Softmax", "LogSoftmax"})
@@ -12,8 +17,13 @@ _FIRST_INPUT = frozenset({"LayerNormalization", "RMSNormalization", "Softmax", "
 
 @graph_pass(Level.EXTENDED, order=5)
 def sink_shapes(graph: Graph, ctx: PassContext) -> bool:
-    """Shape(x) -> Shape(f(x)) where f alone uses x otherwise and keeps its shape, so that x is a mere intermediate result."""
+    """Shape(x) -> Shape(f(x)) where f alone uses x otherwise and keeps its shape, so that x is a mere intermediate result.
+
+    A dimension of a transposed tensor is taken from what was transposed.
+    """
     changed = False
+    for node in nodes_of(graph, {"Gather"}):
+        changed |= _before_transpose(graph, node)
     for node in nodes_of(graph, {"Shape", "Size"}):
         value = node.inputs[0]
         while value is not None and value.graph is graph and (later := _same_shape_later(value)) is not None:
@@ -23,6 +33,27 @@ def sink_shapes(graph: Graph, ctx: PassContext) -> bool:
     if changed:
         graph.sort()
     return changed
+
+
+def _before_transpose(graph: Graph, gather: Node) -> bool:
+    """Gather(Shape(Transpose(x)), i) -> Gather(Shape(x), perm[i])."""
+    shape, index = made_by(gather.inputs[0], "Shape"), integers(gather.inputs[1])
+    turned = None if shape is None else made_by(shape.inputs[0], "Transpose")
+    if shape is None or turned is None or index is None or len(index) != 1 or gather.attr("axis", 0) != 0:
+        return False
+    source, rank = turned.inputs[0], rank_of(turned.outputs[0])
+    if source is None or rank is None or shape.attr("start", 0) != 0 or shape.attr("end") is not None:
+        return False
+    if turned.graph is not graph or shape.graph is not graph or not -rank <= index[0] < rank:
+        return False
+    perm = turned.attr("perm", tuple(reversed(range(rank))))
+    position = np.full(gather.inputs[1].shape, perm[index[0]], np.int64)  # type: ignore[union-attr]
+    (dims,) = add_node(graph, "Shape", [source], like=shape)
+    dims.type = TensorType(ElementType.INT64, (rank,))
+    gather.set_input(1, add_constant(graph, position, "axis"))
+    gather.set_input(0, dims)
+    remove_unused([shape])
+    return True
 
 
 def _same_shape_later(value: Value) -> Value | None:
