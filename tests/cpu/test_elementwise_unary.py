@@ -71,7 +71,9 @@ WITH_ATTRIBUTES = [
     (
         "Gelu",
         {"approximate": "tanh"},
-        lambda x: 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))),
+        lambda x: (
+            0.5 * x * (1 + np.tanh(math.sqrt(np.float32(2 / math.pi)) * (x + np.float64(np.float32(0.044715)) * x**3)))
+        ),
     ),
     ("Swish", {}, lambda x: x * _sigmoid(x)),
     ("Swish", {"alpha": -0.5}, lambda x: x * _sigmoid(-0.5 * x)),

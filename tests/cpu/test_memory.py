@@ -1,6 +1,7 @@
 """Memory of the CPU provider: it is reused, given back, counted and limited."""
 
 import gc
+import itertools
 
 import numpy as np
 import psutil
@@ -105,7 +106,7 @@ def test_without_reuse_a_run_needs_more_memory():
 
 def onnx_chain(length):
     names = ["x", *[f"v{i}" for i in range(length - 1)], "y"]
-    nodes = [helper.make_node("Softmax", [a], [b]) for a, b in zip(names, names[1:], strict=False)]
+    nodes = [helper.make_node("Softmax", [a], [b]) for a, b in itertools.pairwise(names)]
     x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", "m"])
     y = helper.make_tensor_value_info("y", TensorProto.FLOAT, None)
     return helper.make_model(

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstdlib>
+#include <new>
 
 #include "engine/aligned.h"
 #include "engine/error.h"
@@ -11,6 +12,7 @@ namespace ort_cpu {
 
 namespace {
 constexpr size_t kSmallest = 256;
+constexpr size_t kLargest = size_t{1} << 62;
 /// Cached bytes beyond this many times the peak in use are given back at once.
 constexpr size_t kMostCached = 2;
 }  // namespace
@@ -30,6 +32,9 @@ size_t MemoryPool::capacity_of(int size_class) {
 }
 
 Buffer MemoryPool::allocate(size_t bytes) {
+  if (bytes > kLargest)
+    throw Error(ErrorKind::out_of_memory, message("needs ", bytes, " bytes, more than memory can address"));
+  auto block = std::make_shared<Buffer::Block>(shared_from_this(), nullptr, 0);
   const int size_class = class_of(bytes);
   const size_t capacity = capacity_of(size_class);
   void* data = nullptr;
@@ -57,17 +62,24 @@ Buffer MemoryPool::allocate(size_t bytes) {
       throw Error(ErrorKind::out_of_memory, message("the system has no ", bytes, " bytes of memory left"));
     }
   }
-  return Buffer(std::make_shared<Buffer::Block>(shared_from_this(), data, capacity));
+  block->data = data;
+  block->capacity = capacity;
+  return Buffer(std::move(block));
 }
 
 void MemoryPool::release(void* data, size_t capacity) {
+  if (data == nullptr) return;
   {
     std::lock_guard lock(mutex_);
     stats_.in_use_bytes -= capacity;
     if (recycle_ && stats_.cached_bytes + capacity <= kMostCached * stats_.peak_bytes) {
-      free_[class_of(capacity)].push_back(data);
-      stats_.cached_bytes += capacity;
-      return;
+      // Destructors end here: where there is no memory for the entry, the block goes back to the system.
+      try {
+        free_[class_of(capacity)].push_back(data);
+        stats_.cached_bytes += capacity;
+        return;
+      } catch (const std::bad_alloc&) {
+      }
     }
   }
   free_aligned(data, capacity);

@@ -22,6 +22,7 @@ class FreeList {
     auto best = ranges_.end();
     for (auto it = ranges_.begin(); it != ranges_.end(); ++it)
       if (it->bytes >= bytes && (best == ranges_.end() || it->bytes < best->bytes)) best = it;
+    if (best == ranges_.end()) throw std::bad_alloc();
     const size_t offset = best->offset;
     best->offset += bytes;
     best->bytes -= bytes;
@@ -104,7 +105,10 @@ PlanContext Planner::plan_instruction(const Program& program, const Instruction&
     instruction.kernel->plan(context);
     for (const auto& output : context.outputs_) {
       if (!output.wanted) continue;
-      if (output.tensor.dtype == DType::none) throw Error(ErrorKind::fail, "the kernel planned no type for an output");
+      const Program::Slot& slot = program.slots_[instruction.outputs[&output - context.outputs_.data()]];
+      if (output.tensor.dtype != slot.type.dtype)
+        throw Error(ErrorKind::fail, message("the kernel planned ", name_of(output.tensor.dtype),
+                                             " for an output of ", name_of(slot.type.dtype)));
       for (int64_t dim : output.tensor.shape) require(dim >= 0, "an output would get the shape ", output.tensor.shape);
       checked_size_bytes(output.tensor.dtype, output.tensor.shape);
     }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <new>
 
 #include "engine/frame.h"
 #include "engine/registry.h"
@@ -129,7 +130,12 @@ std::unique_ptr<Frame> Program::take_frame() const {
 void Program::give_frame(std::unique_ptr<Frame> frame) const {
   if (!environment_->keep_arena) frame->arena.reset(), frame->plan.reset();
   std::lock_guard lock(mutex_);
-  if (frames_.size() < kMostFrames) frames_.push_back(std::move(frame));
+  if (frames_.size() >= kMostFrames) return;
+  // Destructors call this: where there is no memory for the entry, the frame goes.
+  try {
+    frames_.push_back(std::move(frame));
+  } catch (const std::bad_alloc&) {
+  }
 }
 
 void Program::trim() const {
@@ -140,6 +146,9 @@ void Program::trim() const {
 }
 
 std::vector<Result> Program::run(std::span<const Tensor> inputs, const std::atomic<uint32_t>* cancel) const {
+  for (int i = 0; i < n_inputs(); ++i)
+    require(inputs[i].dtype == input_dtype(i), "input ", i, " of a body is ", name_of(inputs[i].dtype),
+            ", the body takes ", name_of(input_dtype(i)));
   Run run(*this, inputs);
   run.execute(cancel);
   std::vector<Result> results;

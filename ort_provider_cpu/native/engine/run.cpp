@@ -126,17 +126,24 @@ class PoolAllocator : public OutputAllocator {
 
   Tensor& allocate(int output, DType dtype, const Shape& shape) override {
     const int slot = instruction_.outputs[output];
+    check_type(slot, dtype);
     frame_.buffers[slot] = memory_.allocate(checked_size_bytes(dtype, shape));
     frame_.tensors[slot] = {frame_.buffers[slot].data(), dtype, shape};
     return frame_.tensors[slot];
   }
   void adopt(int output, const Tensor& tensor, const Buffer& buffer) override {
     const int slot = instruction_.outputs[output];
+    check_type(slot, tensor.dtype);
     frame_.buffers[slot] = buffer;
     frame_.tensors[slot] = tensor;
   }
 
  private:
+  /// The kernels that read the output are made for the type that was planned.
+  void check_type(int slot, DType dtype) const {
+    const DType planned = frame_.tensors[slot].dtype;
+    require(dtype == planned, "an output would be ", name_of(dtype), ", expected ", name_of(planned));
+  }
   const Instruction& instruction_;
   Frame& frame_;
   MemoryPool& memory_;
@@ -156,7 +163,14 @@ void Run::execute_unplanned(const std::atomic<uint32_t>* cancel, std::vector<Tim
     const int n_inputs = static_cast<int>(instruction.inputs.size());
     const int n_outputs = static_cast<int>(instruction.outputs.size());
     const auto dies_here = [&](int slot) { return program_.last_use_[slot] == index; };
-    PlanContext planned = Planner::plan_instruction(program_, instruction, {operands, static_cast<size_t>(n_inputs)});
+    PlanContext planned = [&] {
+      try {
+        return Planner::plan_instruction(program_, instruction, {operands, static_cast<size_t>(n_inputs)});
+      } catch (const ValueUnknown&) {
+        rethrow_with_label(instruction);
+        throw;
+      }
+    }();
 
     const int64_t started = timings != nullptr ? now_ns() : 0;
     bool computes = instruction.outputs.empty();

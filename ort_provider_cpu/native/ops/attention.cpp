@@ -1,6 +1,8 @@
 // Attention of float32, float16 and bfloat16, computed in float32; other forms go to `make_exact_attention`.
 #include "ops/attention.h"
 
+#include <utility>
+
 #include "engine/registry.h"
 #include "ops/gemm_operands.h"
 
@@ -51,6 +53,7 @@ class Attention : public Kernel {
     const bool has_past = ctx.has_input(4);
     join(ctx, problem, 0, has_past, state.present_at[0], k);
     join(ctx, problem, 1, has_past, state.present_at[1], v);
+    if (problem.shapes.batch == 0 || !ctx.wants(0)) return;
     const Tensor& out = ctx.output(0);
     AttentionOperands operands{.q = floats_of(ctx.input(0), scratch, state.q_at),
                                .k = floats_of(k, scratch, state.k_at),
@@ -86,11 +89,11 @@ class Attention : public Kernel {
   static void join(const RunContext& ctx, const AttentionProblem& problem, int which, bool has_past, int64_t scratch_at,
                    Tensor& tensor) {
     const int output = 1 + which;
-    if (!ctx.wants(output) && !has_past) return;
+    const AttentionShapes& s = problem.shapes;
+    if (!ctx.wants(output) && (!has_past || s.batch == 0)) return;
     void* const to = ctx.wants(output) ? ctx.output(output).data : ctx.scratch<float>() + scratch_at;
     problem.write_present(ctx, which, to);
     if (!has_past) return;
-    const AttentionShapes& s = problem.shapes;
     tensor = {to, tensor.dtype, {s.batch, s.kv_heads, s.keys, which == 0 ? s.depth : s.value_depth}};
   }
 
@@ -107,22 +110,23 @@ std::unique_ptr<Kernel> make_attention(const NodeSpec& node) {
   const bool wants_scores = node.outputs.size() > 3 && node.outputs[3] != DType::none;
   const auto precision = static_cast<DType>(node.attributes.integer("softmax_precision", 0));
   const bool is_coarser = precision == DType::f16 || precision == DType::bf16;
-  if (node.dtype(0) == DType::f64 || wants_scores || (is_coarser && precision != node.dtype(0)))
+  if (node.dtype(0) == DType::f64 || node.dtype(2) != node.dtype(0) || wants_scores ||
+      (is_coarser && precision != node.dtype(0)))
     return make_exact_attention(node);
   return std::make_unique<Attention>(node);
 }
 
 std::optional<std::string> declines(const NodeSpec& node) {
-  for (int i : {1, 2, 4, 5})
-    if (node.has_input(i) && node.dtype(i) != node.dtype(0))
-      return message("Q is ", name_of(node.dtype(0)), ", input ", i, " is ", name_of(node.dtype(i)),
-                     ": have one type only");
+  for (const auto& [i, like] : {std::pair(1, 0), std::pair(4, 0), std::pair(5, 2)})
+    if (node.has_input(i) && node.dtype(i) != node.dtype(like))
+      return message("input ", i, " is ", name_of(node.dtype(i)), ", input ", like, " is ", name_of(node.dtype(like)),
+                     ": they must have one type");
   return std::nullopt;
 }
 
 const Registration registration{
     {.op = "Attention",
-     .inputs = {kFloats, kFloats, kFloats, kFloats | kBool, kFloats, kFloats, {DType::i64}},
+     .inputs = {kFloats, kFloats, kFloats, kNumbers | kBool, kFloats, kFloats, {DType::i64}},
      .make = make_attention,
      .declines = declines},
 };

@@ -1,4 +1,5 @@
-// Attention one row of scores after the other: float64, the output of scores, and coarser precisions of Softmax.
+// Attention one row of scores after the other: float64, V of another type, the output of scores, and coarser precisions
+// of Softmax.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -51,7 +52,9 @@ class ExactAttention : public Kernel {
   }
 
   void run(RunContext& ctx) const override {
-    dispatch_float(ctx.input(0).dtype, [&]<class T>() { run_typed<T, compute_t<T>>(ctx); });
+    dispatch_float(ctx.input(0).dtype, [&]<class T>() {
+      dispatch_float(ctx.input(2).dtype, [&]<class V>() { run_typed<T, V>(ctx); });
+    });
   }
 
  private:
@@ -64,20 +67,21 @@ class ExactAttention : public Kernel {
   template <class T>
   static const T* join(const RunContext& ctx, const State& state, int which) {
     const bool has_past = ctx.has_input(4), wanted = ctx.wants(1 + which);
-    if (!wanted && !has_past) return ctx.input(1 + which).as<T>();
+    if (!wanted && (!has_past || state.problem.shapes.batch == 0)) return ctx.input(1 + which).as<T>();
     void* const to = wanted ? ctx.output(1 + which).data : ctx.scratch<std::byte>() + state.present_at[which];
     state.problem.write_present(ctx, which, to);
     return has_past ? static_cast<const T*>(to) : ctx.input(1 + which).as<T>();
   }
 
-  template <class T, class C>
+  template <class T, class V>
   void run_typed(const RunContext& ctx) const {
+    using C = compute_t<T>;
     const State& state = ctx.state<State>();
     const AttentionShapes& s = state.problem.shapes;
     std::vector<int64_t> positions, limits;
     state.problem.place(ctx, positions, limits);
     const T* const k = join<T>(ctx, state, 0);
-    const T* const v = join<T>(ctx, state, 1);
+    const V* const v = join<V>(ctx, state, 1);
     if (s.batch == 0) return;
     std::byte* const scratch = ctx.scratch<std::byte>();
     C* const mask = state.problem.mask_size > 0 ? reinterpret_cast<C*>(scratch + state.mask_at) : nullptr;
@@ -86,12 +90,12 @@ class ExactAttention : public Kernel {
     ctx.parallel(static_cast<int>(std::min<int64_t>(total, ctx.threads())), [&](int chunk, int chunks) {
       C* const scores = reinterpret_cast<C*>(scratch + state.rows_at + state.row_bytes * static_cast<size_t>(chunk));
       for (int64_t i = total * chunk / chunks; i < total * (chunk + 1) / chunks; ++i)
-        run_row<T, C>(ctx, state.problem, i, k, v, mask, positions, limits, scores);
+        run_row<T, V, C>(ctx, state.problem, i, k, v, mask, positions, limits, scores);
     });
   }
 
-  template <class T, class C>
-  void run_row(const RunContext& ctx, const AttentionProblem& problem, int64_t index, const T* k, const T* v,
+  template <class T, class V, class C>
+  void run_row(const RunContext& ctx, const AttentionProblem& problem, int64_t index, const T* k, const V* v,
                const C* mask, const std::vector<int64_t>& positions, const std::vector<int64_t>& limits,
                C* scores) const {
     constexpr C kMinusInfinity = -std::numeric_limits<C>::infinity();
@@ -142,6 +146,7 @@ class ExactAttention : public Kernel {
       for (int64_t d = 0; d < s.value_depth; ++d)
         y[d] += static_cast<C>(static_cast<T>(weight)) * static_cast<C>(v[t * s.v.row + d]);
     }
+    if (!ctx.wants(0)) return;
     T* const out = ctx.output(0).as<T>() + batch * s.out.batch + head * s.out.head + row * s.out.row;
     for (int64_t d = 0; d < s.value_depth; ++d) out[d] = static_cast<T>(y[d]);
   }

@@ -153,7 +153,7 @@ void mask_values(const Tensor& mask, C* out) {
     for (int64_t i = 0; i < size; ++i) out[i] = from[i] ? C{0} : -std::numeric_limits<C>::infinity();
     return;
   }
-  dispatch_float(mask.dtype, [&]<class T>() {
+  dispatch_number(mask.dtype, [&]<class T>() {
     const T* from = mask.as<T>();
     for (int64_t i = 0; i < size; ++i) out[i] = static_cast<C>(static_cast<compute_t<T>>(from[i]));
   });

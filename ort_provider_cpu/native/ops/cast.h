@@ -15,6 +15,12 @@ inline int32_t to_int32(F x) {
   const bool above = std::is_same_v<F, float> ? x >= F(-2147483648.0) : x > F(-2147483649.0);
   return above && x < F(2147483648.0) ? static_cast<int32_t>(x) : std::numeric_limits<int32_t>::min();
 }
+/// A float or double as uint32: towards zero, negative numbers modulo 2^32; 2^31 for NaN and below int32, 0 above.
+template <class F>
+inline uint32_t to_uint32(F x) {
+  if (!(x >= F(2147483648.0))) return static_cast<uint32_t>(to_int32(x));
+  return static_cast<uint32_t>(to_int32(x - F(2147483648.0))) ^ (uint32_t{1} << 31);
+}
 /// As `to_int32`, to int64.
 template <class F>
 inline int64_t to_int64(F x) {
@@ -35,8 +41,10 @@ inline To convert_number(From x) {
   } else if constexpr (std::is_floating_point_v<From> && std::is_integral_v<To>) {
     if constexpr (std::is_same_v<To, uint64_t>) {
       return to_uint64(x);
-    } else if constexpr (std::is_same_v<To, int64_t> || std::is_same_v<To, uint32_t>) {
-      return static_cast<To>(to_int64(x));
+    } else if constexpr (std::is_same_v<To, uint32_t>) {
+      return to_uint32(x);
+    } else if constexpr (std::is_same_v<To, int64_t>) {
+      return to_int64(x);
     } else {
       return static_cast<To>(to_int32(x));
     }

@@ -18,8 +18,14 @@ inline int captures_of(const NodeSpec& node) {
 
 /// The single element of a boolean tensor. Raises InvalidArgument unless it has just one.
 inline bool condition_of(const Tensor& tensor) {
+  require(tensor.dtype == DType::boolean, "the condition is ", name_of(tensor.dtype), ", expected bool");
   require(tensor.size() == 1, "the condition has shape ", tensor.shape, ", expected one element");
   return *tensor.as<bool>();
+}
+
+/// Ends a run that was terminated: bodies without nodes do not notice.
+inline void check_cancelled(const RunContext& ctx) {
+  if (ctx.cancelled()) throw Error(ErrorKind::cancelled, "the run was terminated");
 }
 
 /// Makes a copy of `source` output `i`.

@@ -41,6 +41,7 @@ class Loop : public Kernel {
     for (int i = 1 + n_variables_; i < body_->n_outputs(); ++i) scans.emplace_back(body_->output_type(i), 0, false);
 
     for (; iteration < trips && condition; ++iteration) {
+      check_cancelled(ctx);
       std::vector<Result> results = body_->run(inputs, ctx.cancel_flag());
       condition = condition_of(results[0].tensor);
       for (int v = 0; v < n_variables_; ++v) {

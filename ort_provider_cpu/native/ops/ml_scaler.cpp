@@ -1,5 +1,6 @@
 // Features one by one: Scaler, Normalizer, Binarizer and Imputer of ai.onnx.ml.
 #include "engine/registry.h"
+#include "ops/cast.h"
 #include "ops/ml_scores.h"
 
 namespace ort_cpu {
@@ -115,23 +116,23 @@ class Binarizer : public Kernel {
 };
 
 /// Y = X with the imputed value of each feature (one for all, or one each) where X is the replaced value. X [..., F].
+///
+/// Integers take the attributes of floats where those of integers are absent.
 class Imputer : public Kernel {
  public:
   explicit Imputer(const NodeSpec& node)
       : floats_(node.attributes.reals("imputed_value_floats")),
         integers_(node.attributes.integers("imputed_value_int64s")),
         replaced_float_(node.attributes.real("replaced_value_float", 0)),
-        replaced_integer_(node.attributes.integer("replaced_value_int64", 0)) {
-    const bool is_float = node.dtype(0) == DType::f32 || node.dtype(0) == DType::f64;
-    require(is_float ? !floats_.empty() : !integers_.empty(),
-            is_float ? "imputed_value_floats" : "imputed_value_int64s", " is missing");
+        replaced_integer_(node.attributes.integer("replaced_value_int64", 0)),
+        by_floats_(integers_.empty() || node.dtype(0) == DType::f32 || node.dtype(0) == DType::f64) {
+    require(!by_floats_ || !floats_.empty(), "imputed_value_floats is missing");
   }
 
   void plan(PlanContext& ctx) const override {
     const Shape& x = ctx.shape(0);
     require(x.rank() > 0, "features are needed, got a scalar");
-    const bool is_float = ctx.dtype(0) == DType::f32 || ctx.dtype(0) == DType::f64;
-    const size_t values = is_float ? floats_.size() : integers_.size();
+    const size_t values = by_floats_ ? floats_.size() : integers_.size();
     require(values == 1 || static_cast<int64_t>(values) == x.back(), values, " imputed values do not fit X of shape ",
             x);
     ctx.output(0, ctx.dtype(0), x);
@@ -143,6 +144,8 @@ class Imputer : public Kernel {
         const bool nan = std::isnan(replaced_float_);
         const T replaced = static_cast<T>(replaced_float_);
         impute<T>(ctx, floats_, [&](T x) { return nan ? x != x : x == replaced; });
+      } else if (by_floats_) {
+        impute<T>(ctx, floats_, [&](T x) { return static_cast<double>(x) == replaced_float_; });
       } else {
         impute<T>(ctx, integers_, [&](T x) { return x == replaced_integer_; });
       }
@@ -155,13 +158,15 @@ class Imputer : public Kernel {
     const auto x = ctx.input(0).elements<T>();
     T* y = ctx.output(0).as<T>();
     const size_t n = values.size();
-    for (size_t i = 0; i < x.size(); ++i) y[i] = is_missing(x[i]) ? static_cast<T>(values[n == 1 ? 0 : i % n]) : x[i];
+    for (size_t i = 0; i < x.size(); ++i)
+      y[i] = is_missing(x[i]) ? convert_number<T>(values[n == 1 ? 0 : i % n]) : x[i];
   }
 
   const std::vector<float> floats_;
   const std::vector<int64_t> integers_;
   const float replaced_float_;
   const int64_t replaced_integer_;
+  const bool by_floats_;
 };
 
 const Registration registration{

@@ -52,6 +52,7 @@ class Scan : public Kernel {
                            output_directions_[i] != 0);
 
     for (int64_t position = 0; position < length; ++position) {
+      check_cancelled(ctx);
       for (int s = 0; s < n_scans_; ++s) {
         const int64_t at = input_directions_[s] != 0 ? length - 1 - position : position;
         inputs[n_states_ + s] = slice(ctx.input(n_states_ + s), input_axes_[s], at, copies[s]);

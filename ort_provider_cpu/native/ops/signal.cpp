@@ -46,7 +46,7 @@ class CosineWindow : public Kernel {
       T* y = ctx.output(0).as<T>();
       for (int64_t n = 0; n < size; ++n) {
         const double angle = 2 * kPi * static_cast<double>(n) / period;
-        y[n] = saturate<T>(a_ - b_ * std::cos(angle) + c_ * std::cos(2 * angle));
+        y[n] = saturate<T>(c_ * std::cos(2 * angle) - b_ * std::cos(angle) + a_);
       }
     });
   }

@@ -7,6 +7,10 @@ namespace {
 
 using simd::Unary;
 
+/// sqrt(2 / pi) and the coefficient of the cube in the tanh form of Gelu: ONNX has them as floats, for doubles too.
+const double kGeluSlope = std::sqrt(static_cast<double>(0.63661975f));
+constexpr double kGeluCubic = 0.044715f;
+
 double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
 double softplus(double x) { return std::max(x, 0.0) + std::log1p(std::exp(-std::fabs(x))); }
 double clipped(double x, double low, double high) {
@@ -55,7 +59,7 @@ double apply(double x, [[maybe_unused]] double alpha, [[maybe_unused]] double be
   else if constexpr (K == Unary::mish) return x * std::tanh(softplus(x));
   else if constexpr (K == Unary::gelu_erf) return 0.5 * x * (1 + std::erf(x * 0.70710678118654752440));
   else if constexpr (K == Unary::gelu_tanh)
-    return 0.5 * x * (1 + std::tanh(0.79788456080286535588 * (x + 0.044715 * x * x * x)));
+    return 0.5 * x * (1 + std::tanh(kGeluSlope * (x + kGeluCubic * x * x * x)));
   else if constexpr (K == Unary::silu) return x / (1 + std::exp(-alpha * x));
   else if constexpr (K == Unary::shrink) return x < -alpha ? x + beta : x > alpha ? x - beta : x == x ? 0 : x;
   else if constexpr (K == Unary::clip) return clipped(x, alpha, beta);

@@ -63,6 +63,15 @@ FORMS = {
     ),
     "explicit axis": CORE.replace("Softmax(b)", "Softmax<axis = 3>(b)"),
 }
+SEVERAL_MASKS = {
+    "two": CORE.replace("w = Softmax(b)", "b2 = Add(b, vector) w = Softmax(b2)"),
+    "three": CORE.replace("w = Softmax(b)", "b2 = Add(vector, b) b3 = Add(b2, mask) w = Softmax(b3)"),
+    "choice and two": CORE.replace(
+        "b = Add(a, mask) w = Softmax(b)",
+        "c = Greater(mask, vector) low = Constant<value = float {-3.0e38}>() d = Where(c, low, a) e = Add(d, vector) "
+        "b = Add(mask, e) w = Softmax(b)",
+    ),
+}
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -72,6 +81,35 @@ def test_attention_fuses_in_every_form(form: str) -> None:
     assert ops(model) == ["FusedAttention"]
     node = model.graph.nodes[0]
     assert (node.attr("q_layout"), node.attr("k_layout"), node.attr("out_layout")) == ("bhsd", "bhsd", "bhsd")
+    assert_same_results(text, _feed())
+
+
+@pytest.mark.parametrize("form", SEVERAL_MASKS)
+def test_masks_are_added_to_each_other(form: str) -> None:
+    text = _text(SEVERAL_MASKS[form])
+    names = ops(fused(text, "fuse_attention"))
+    assert "FusedAttention" in names
+    assert "Softmax" not in names
+    feed = _feed()
+    assert_same_results(text, feed | {"mask": np.where(feed["mask"] < -1e38, np.float32(-1e30), feed["mask"])})
+
+
+def test_masked_scores_may_have_a_floor() -> None:
+    floor = "low = Constant<value = float {-3.4028234663852886e38}>() c = Max(b, low) w = Softmax(c)"
+    text = _text(CORE.replace("w = Softmax(b)", floor))
+    names = ops(fused(text, "fuse_attention"))
+    assert sorted(names) == ["FusedAttention", "Max"]
+    feed = _feed()
+    feed["mask"][:, :, :1] = -np.inf
+    assert_same_results(text, feed)
+
+
+@pytest.mark.parametrize("floor", ["-1.0e4", "1.0"])
+def test_higher_floor_is_no_mask(floor: str) -> None:
+    text = _text(
+        CORE.replace("w = Softmax(b)", f"low = Constant<value = float {{{floor}}}>() c = Max(b, low) w = Softmax(c)")
+    )
+    assert "Softmax" in ops(fused(text, "fuse_attention"))
     assert_same_results(text, _feed())
 
 
@@ -92,6 +130,18 @@ BERT = """rq = Reshape(q, heads) tq = Transpose<perm = [0, 2, 1, 3]>(rq) rk = Re
     kt = Transpose<perm = [0, 2, 3, 1]>(rk)
     rv = Reshape(v, heads) tv = Transpose<perm = [0, 2, 1, 3]>(rv) p = MatMul(tq, kt) a = Mul(p, eighth) b = Add(a, mask)
     w = Softmax(b) c = MatMul(w, tv) t = Transpose<perm = [0, 2, 1, 3]>(c) y = Reshape(t, joined)"""
+
+
+def test_query_is_scaled_before_its_heads_are_split() -> None:
+    rows = {"q": f"B, S, {H * D}", "k": f"B, T, {H * D}"}
+    body = BERT.replace("rq = Reshape(q,", "sq = Mul(q, eighth) rq = Reshape(sq,").replace(
+        "a = Mul(p, eighth) b = Add(a,", "b = Add(p,"
+    )
+    text = _text(body, **rows, y="E, F, G")
+    model = fused(text, "fuse_attention")
+    assert ops(model) == ["FusedAttention"]
+    assert model.graph.nodes[0].attr("scale") == 0.125
+    assert_same_results(text, _rows(_feed()))
 
 
 def test_heads_are_split_and_joined_by_the_fused_node() -> None:
@@ -235,7 +285,6 @@ def test_heads_as_batches_with_other_masks_and_axes_stay(body: str) -> None:
 NEAR_MISSES = {
     "other axis": CORE.replace("Softmax(b)", "Softmax<axis = 2>(b)"),
     "scale after the mask": CORE.replace("a = Div(p, eight) b = Add(a, mask)", "a = Add(p, mask) b = Div(a, eight)"),
-    "two masks": CORE.replace("w = Softmax(b)", "b2 = Add(b, mask) w = Softmax(b2)"),
     "vector scale": CORE.replace("Div(p, eight)", "Div(p, vector)"),
     "inverse scale": CORE.replace("Div(p, eight)", "Div(eight, p)"),
     "weights on the right": CORE.replace(

@@ -132,3 +132,58 @@ def test_a_stem_takes_no_residual() -> None:
     model = writer.model((1, 3, 7, 9), y)
     assert passed(model) == ["StemConv", "StemConv", "Add", "FromBlocked"]
     assert_same(model, {"x": floats(1, 3, 7, 9)})
+
+
+VARIABLE = ("N", 20, "H", "W")
+
+
+def variable_sum(writer: Writer, left: str, right: str, **others: tuple[int | str, ...]) -> onnx.ModelProto:
+    return writer.model(VARIABLE, writer.op("Relu", writer.op("Add", left, right)), **others)
+
+
+@pytest.mark.parametrize("size", [(1, 20, 7, 9), (2, 20, 8, 4), (1, 20, 1, 1)])
+def test_variable_sizes_that_come_about_alike_fuse(size: tuple[int, ...]) -> None:
+    writer = Writer()
+    x = writer.op("MaxPool", writer.conv("x", 20, 20, 3, 3), kernel_shape=[3, 3], strides=[2, 2], pads=[1] * 4)
+    scale = writer.op("Sigmoid", writer.conv(writer.op("GlobalAveragePool", x), 20, 20, 1, 1))
+    x = writer.op("Mul", writer.batch_norm(writer.op("Relu", x), 20), scale)
+    y = writer.conv(writer.conv(x, 20, 32, 3, 3, strides=[2, 2]), 32, 20, 3, 3, dilations=[2, 2], pads=[2] * 4)
+    model = variable_sum(writer, writer.conv(x, 20, 20, 1, 1, strides=[2, 2]), y)
+    assert "Add" not in passed(model)[-4:]
+    assert_same(model, {"x": floats(*size)})
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [{"strides": [2, 2]}, {"strides": [1, 2]}, {"pads": [0] * 4}, {"pads": [1, 0, 0, 1]}, {"dilations": [3, 1]}],
+)
+def test_variable_sizes_that_may_differ_stay(attributes: dict[str, Any]) -> None:
+    writer = Writer()
+    x = writer.conv("x", 20, 20, 3, 3, strides=[2, 2])
+    model = variable_sum(writer, x, writer.conv(x, 20, 20, 3, 3, **attributes))
+    assert "Add" in passed(model)
+
+
+def test_automatic_padding_of_variable_sizes_stays() -> None:
+    writer = Writer()
+    x = writer.conv("x", 20, 20, 3, 3)
+    y = writer.op("Conv", x, writer.constant(floats(20, 20, 3, 3)), auto_pad="SAME_UPPER")
+    model = variable_sum(writer, x, y)
+    assert_same(model, {"x": floats(2, 20, 6, 7)}, tolerance=1e-4)
+
+
+@pytest.mark.parametrize("shape", [(2, 20, 1, 9), (1, 20, 7, 9), (2, 20, 7, 9)])
+def test_variable_sizes_of_several_inputs_stay(shape: tuple[int, ...]) -> None:
+    writer = Writer()
+    model = variable_sum(writer, writer.conv("x", 20, 20, 3, 3), writer.conv("w", 20, 20, 3, 3), w=("M", 20, "K", "L"))
+    assert "Add" in passed(model)
+    assert_same(model, {"x": floats(2, 20, 7, 9), "w": floats(*shape)})
+
+
+def test_pooling_that_rounds_up_is_no_pooling_that_rounds_down() -> None:
+    writer = Writer()
+    y = writer.conv("x", 20, 20, 3, 3)
+    down = writer.op("MaxPool", y, kernel_shape=[2, 2], strides=[2, 2], ceil_mode=1)
+    model = variable_sum(writer, down, writer.conv(y, 20, 20, 2, 2, strides=[2, 2], pads=[0] * 4))
+    assert "Add" in passed(model)
+    assert_same(model, {"x": floats(1, 20, 6, 8)})

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from fusion_helpers import assert_same_results, floats, fused, ops
+from fusion_helpers import assert_same_results, floats, fused, native_session, ops, parse
 
 CONSTANTS = """two = Constant<value = float {2.0}>() row = Constant<value = float[5] {1.0, 2.0, 3.0, 4.0, 5.0}>()
     cube = Constant<value = float[1, 1, 1] {2.0}>() column = Constant<value = float[3, 1] {1.0, 2.0, 3.0}>()"""
@@ -56,3 +56,13 @@ def test_shape_in_a_branch_stays_with_what_the_branch_can_see() -> None:
 
 def test_output_of_the_graph_keeps_its_shape_node() -> None:
     assert _source(_text("e = Exp(x) s = Shape(e) y = Neg(e)", ", float[A, B] e")) == "Exp"
+
+
+@pytest.mark.parametrize(("index", "wanted"), [(0, 5), (1, 3), (-1, 3)])
+def test_dimension_of_a_transposed_tensor_is_taken_from_what_was_transposed(index: int, wanted: int) -> None:
+    text = f"""g (float[N, M] x) => (float[P, Q] y, int64 s) {{ i = Constant<value = int64 {{{index}}}>()
+        e = Exp(x) y = Transpose<perm = [1, 0]>(e) d = Shape(y) s = Gather<axis = 0>(d, i) }}"""
+    assert "Transpose" not in {_source(text)}
+    feed = {"x": floats(3, 5)}
+    assert_same_results(text, feed)
+    assert native_session(parse(text)).run(["s"], feed)[0] == wanted

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,8 +11,9 @@ from ort_core.ir.graph import Node, Value
 from ort_core.ir.rewrite import add_constant, add_node, graph_of
 from ort_core.ir.types import ElementType, TensorType
 from ort_provider_cpu.passes._activation import only_user
-from ort_provider_cpu.passes._match import made_by, scalar, scaled
+from ort_provider_cpu.passes._match import made_by, rank_of, scalar, scaled
 
+_MAX_MASKS = 3
 _SWALLOWS = -1e30
 """A number that stays what it is when any score is added to it."""
 
@@ -28,31 +30,51 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """scale * Q K' + mask, with the nodes that compute it.
+    """scale * Q K' + masks, with the nodes that compute it.
 
     Attributes:
-        choice: what of the scores is kept, before the mask is added.
+        choice: what of the scores is kept, before the masks are added.
+        floor: what the masked scores are raised to, a number that swallows any score.
     """
 
     query: Value
     key: Value
     scale: float
     nodes: frozenset[Node]
-    mask: Value | None = None
+    masks: tuple[Value, ...] = ()
     choice: Choice | None = None
+    floor: Value | None = None
 
 
-def scores_of(value: Value | None) -> Scores | None:
-    """What `value` is the scores of."""
+def floored(node: Node | None) -> tuple[Value, Value] | None:
+    """(x, number) if the node computes max(x, number) with a number that swallows any score."""
+    if node is None or node.domain or node.op_type != "Max" or len(node.inputs) != 2:
+        return None
+    left, right = node.inputs
+    for x, number in ((left, right), (right, left)):
+        low = scalar(number, rank_of(x))
+        if x is not None and number is not None and low is not None and math.isfinite(low) and low <= _SWALLOWS:
+            return x, number
+    return None
+
+
+def scores_of(value: Value | None, masks: int = _MAX_MASKS) -> Scores | None:
+    """What `value` is the scores of, with at most so many masks."""
+    raised = floored(None if value is None else value.producer)
+    if raised is not None and value is not None and value.producer is not None:
+        found = scores_of(raised[0], masks)
+        if found is None or found.floor is not None or not found.masks:
+            return None
+        return replace(found, floor=raised[1], nodes=found.nodes | {value.producer})
     addition = made_by(value, "Add")
     if addition is None:
         return _chosen(value)
     left, right = addition.inputs
     for scores, mask in ((left, right), (right, left)):
-        if mask is not None and mask.element is ElementType.FLOAT:
-            found = _chosen(scores)
-            if found is not None and _fits(mask, scores):
-                return replace(found, mask=mask, nodes=found.nodes | {addition})
+        if masks > 0 and mask is not None and mask.element is ElementType.FLOAT and _fits(mask, scores):
+            found = scores_of(scores, masks - 1)
+            if found is not None and found.floor is None:
+                return replace(found, masks=(*found.masks, mask), nodes=found.nodes | {addition})
     return None
 
 
@@ -104,22 +126,32 @@ def _fits(mask: Value, scores: Value | None) -> bool:
 
 def masks_of(scores: Scores) -> list[Value]:
     """The tensors that are broadcast to the scores."""
-    return [v for v in (scores.mask, None if scores.choice is None else scores.choice.condition) if v is not None]
+    return [*scores.masks, *([] if scores.choice is None else [scores.choice.condition])]
 
 
 def additive_mask(scores: Scores) -> Value | None:
-    """The mask as one tensor to add, made of the choice and the mask."""
-    choice = scores.choice
-    if choice is None:
-        return scores.mask
+    """The masks as one tensor to add, made of the choice and the masks."""
+    masks = [*([] if scores.choice is None else [_chosen_mask(scores.choice)]), *scores.masks]
+    if not masks:
+        return None
+    graph = graph_of(next(iter(scores.nodes)))
+    total = masks[0]
+    for mask in masks[1:]:
+        rank = max(len(v.shape or ()) for v in (total, mask))
+        (total,) = add_node(graph, "Add", [total, mask], name="mask")
+        total.type = TensorType(ElementType.FLOAT, (None,) * rank)
+    if scores.floor is not None:
+        kind = total.type
+        (total,) = add_node(graph, "Max", [total, scores.floor], name="mask")
+        total.type = kind
+    return total
+
+
+def _chosen_mask(choice: Choice) -> Value:
+    """0 where scores are kept, the number elsewhere."""
     graph = graph_of(choice.node)
     zero = add_constant(graph, np.zeros((), np.float32), "zero")
     branches = [choice.number, zero] if choice.inverted else [zero, choice.number]
     (mask,) = add_node(graph, "Where", [choice.condition, *branches], like=choice.node)
     mask.type = TensorType(ElementType.FLOAT, choice.condition.shape)
-    if scores.mask is None:
-        return mask
-    (total,) = add_node(graph, "Add", [mask, scores.mask], like=choice.node)
-    rank = max(len(v.shape or ()) for v in (mask, scores.mask))
-    total.type = TensorType(ElementType.FLOAT, (None,) * rank)
-    return total
+    return mask

@@ -27,7 +27,8 @@ def size_of_dim(dim: Any) -> Size | None:
 
 def times(*sizes: Size | None) -> Size | None:
     """The product, None if a factor is unknown."""
-    number, symbols = 1, []
+    number = 1
+    symbols: list[str] = []
     for size in sizes:
         if size is None:
             return None
@@ -50,13 +51,17 @@ def reshapes_to(node: Node, wanted: Sequence[Size | None]) -> bool:
     open_ones = 0
     for axis, (dim, target, size) in enumerate(zip(result.shape, targets, wanted, strict=True)):
         known = size_of_dim(dim)
-        if target == Size(0) and node.attr("allowzero", 0) == 0:
-            target = size_of_dim(source.shape[axis]) if source.shape and axis < len(source.shape) else None
-        if size is None or size not in {known, target}:
+        copies = target == Size(0) and node.attr("allowzero", 0) == 0
+        asked = _dim(source, axis) if copies else target
+        if size is None or size not in {known, asked}:
             open_ones += 1
             if size is not None and known is not None and not (known.symbols or size.symbols):
                 return False
     return open_ones <= 1
+
+
+def _dim(value: Value, axis: int) -> Size | None:
+    return size_of_dim(value.shape[axis]) if value.shape is not None and axis < len(value.shape) else None
 
 
 def _elements(value: Value | None, depth: int) -> list[Size | None] | None:
@@ -100,7 +105,9 @@ def _number(value: Value | None, depth: int) -> Size | None:
         return _number(node.inputs[0], depth - 1)
     if node.op_type == "Mul":
         return times(_number(node.inputs[0], depth - 1), _number(node.inputs[1], depth - 1))
-    shape, index = (made_by(node.inputs[0], "Shape"), integers(node.inputs[1])) if node.op_type == "Gather" else (None,) * 2
+    shape, index = (
+        (made_by(node.inputs[0], "Shape"), integers(node.inputs[1])) if node.op_type == "Gather" else (None,) * 2
+    )
     dims = None if shape is None else _dims(shape)
     if dims is None or index is None or len(index) != 1 or not -len(dims) <= index[0] < len(dims):
         return None

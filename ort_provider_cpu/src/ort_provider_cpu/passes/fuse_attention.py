@@ -97,7 +97,7 @@ def _fuse_single_heads(product: Node, scores: Scores, value: Value) -> bool:
         return False
     if last_size(query) is None or last_size(query) != last_size(keys) or last_size(value) is None:
         return False
-    if scores.mask is not None and (rank_of(scores.mask) or 3) > 2:
+    if any((rank_of(mask) or 3) > 2 for mask in scores.masks):
         return False
     operands = (Operand(query, "bshd", 1), Operand(keys, "bshd", 1), Operand(value, "bshd", 1))
     return _emit(product, scores, *operands)

@@ -77,11 +77,6 @@ def _binary(graph: Graph, node: Node) -> list[Value] | None:
         if operand is None:
             return None
         operands.append(operand)
-    if not any(
-        form is not None and form.channels == channels and _has_shape_of(v, output)
-        for v, form in zip(node.inputs, forms, strict=True)
-    ):
-        return None
     return [add_blocked_node(graph, node, operands, channels)]
 
 
@@ -119,15 +114,6 @@ def _is_pixel(value: Value, rank: int, channels: int) -> bool:
     """Whether the value is `[N, channels, 1...]`, which costs little to convert."""
     shape = value.shape
     return is_float(value) and shape is not None and len(shape) == rank and shape[1:] == (channels, *(1,) * (rank - 2))
-
-
-def _has_shape_of(value: Value | None, output: Value) -> bool:
-    return (
-        value is not None
-        and value.shape is not None
-        and output.shape is not None
-        and value.shape[2:] == output.shape[2:]
-    )
 
 
 def _concat(graph: Graph, node: Node) -> list[Value] | None:

@@ -47,7 +47,7 @@ def _before_transpose(graph: Graph, gather: Node) -> bool:
     if turned.graph is not graph or shape.graph is not graph or not -rank <= index[0] < rank:
         return False
     perm = turned.attr("perm", tuple(reversed(range(rank))))
-    position = np.full(gather.inputs[1].shape, perm[index[0]], np.int64)  # type: ignore[union-attr]
+    position = np.full((1,) * (rank_of(gather.inputs[1]) or 0), perm[index[0]], np.int64)
     (dims,) = add_node(graph, "Shape", [source], like=shape)
     dims.type = TensorType(ElementType.INT64, (rank,))
     gather.set_input(1, add_constant(graph, position, "axis"))

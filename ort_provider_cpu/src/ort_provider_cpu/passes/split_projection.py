@@ -20,6 +20,12 @@ from ort_provider_cpu.passes._sizes import Size, reshapes_to, size_of_dim
 _HEADS_FIRST = (2, 0, 3, 1, 4)
 """[B, S, 3, H, D] to [3, B, H, S, D]."""
 
+_MAX_PARTS = 8
+_COLUMNS = 16
+"""Parts are multiples of this many columns: kernels pad smaller ones."""
+_PARTS_FIRST = (3, 1, 2, 0, 4)
+"""[1, S, B, C, E] to [C, S, B, 1, E]."""
+
 
 @dataclass(slots=True)
 class _Packed:
@@ -48,7 +54,7 @@ def split_projection(graph: Graph, ctx: PassContext) -> bool:
         if user.op_type == "Split":
             changed |= _split_columns(packed, user)
         elif user.op_type == "Reshape":
-            changed |= _split_heads(packed, user)
+            changed |= _split_heads(packed, user) or _split_folded(packed, user)
     if changed:
         graph.sort()
     return changed
@@ -65,7 +71,7 @@ def _packed(node: Node) -> _Packed | None:
     other = operands(addition, result) if addition is not None and addition.op_type == "Add" else None
     if addition is None or other is None:
         return _Packed(x, weight, None, result)
-    if addition.domain or not other.is_constant or not as_row(other, int(weight.shape[1]), 3):  # type: ignore[arg-type]
+    if addition.domain or not other.is_constant or not as_row(other, int(weight.shape[1]), 3):
         return None
     total = addition.outputs[0]
     return None if total is None else _Packed(x, weight, other, total)
@@ -116,6 +122,36 @@ def _split_heads(packed: _Packed, reshape: Node) -> bool:
     return True
 
 
+def _split_folded(packed: _Packed, reshape: Node) -> bool:
+    """Parts of [S, B, C, E], moved to the front by way of [1, S, B, C, E] and [C, S, B, 1, E]."""
+    folded = reshape.outputs[0]
+    if folded is None or folded.shape is None or len(folded.shape) != 4:
+        return False
+    count, size = folded.shape[2:]
+    grown = only_user(folded)
+    turned = None if grown is None else only_user(grown.outputs[0])
+    shrunk = None if turned is None else only_user(turned.outputs[0])
+    if grown is None or turned is None or shrunk is None or not isinstance(count, int) or not isinstance(size, int):
+        return False
+    steps = [(n.op_type, n.domain) for n in (grown, turned, shrunk)]
+    if steps != [("Unsqueeze", ""), ("Transpose", ""), ("Squeeze", "")] or count * size == 0:
+        return False
+    if integers(grown.inputs[1]) not in {(0,), (-5,)} or integers((*shrunk.inputs, None)[1]) not in {(3,), (-2,)}:
+        return False
+    wanted = [*(size_of_dim(d) for d in packed.leading), Size(count), Size(size)]
+    if tuple(turned.attr("perm", ())) != _PARTS_FIRST or not reshapes_to(reshape, wanted):
+        return False
+    taken = None if shrunk.outputs[0] is None else _taken(shrunk.outputs[0], count)
+    parts = None if taken is None else _parts(packed, [size] * count)
+    if taken is None or parts is None:
+        return False
+    for value, index in taken:
+        former = value.producer
+        replace_uses(value, parts[index])
+        remove_unused([] if former is None else [former])
+    return True
+
+
 def _taken(value: Value, count: int) -> list[tuple[Value, int]] | None:
     """The slices of the first axis, each with its index, that make up all uses of `value`."""
     found: list[tuple[Value, int]] = []
@@ -133,7 +169,11 @@ def _taken(value: Value, count: int) -> list[tuple[Value, int]] | None:
                 squeeze = only_user(part)
                 if squeeze is None or made_by(squeeze.outputs[0], "Squeeze") is None or part is None:
                     return None
-                if part.shape is None or part.shape[0] != 1 or integers((*squeeze.inputs, None)[1]) not in {(0,), (-5,)}:
+                if (
+                    part.shape is None
+                    or part.shape[0] != 1
+                    or integers((*squeeze.inputs, None)[1]) not in {(0,), (-len(part.shape),)}
+                ):
                     return None
                 assert squeeze.outputs[0] is not None
                 found.append((squeeze.outputs[0], i))
@@ -144,6 +184,8 @@ def _taken(value: Value, count: int) -> list[tuple[Value, int]] | None:
 
 def _parts(packed: _Packed, sizes: Sequence[int]) -> list[Value] | None:
     """The products with the columns of the matrix, as many for each as `sizes` says."""
+    if len(sizes) > _MAX_PARTS or any(size % _COLUMNS for size in sizes):
+        return None
     weight, bias = constant_array(packed.weight), constant_array(packed.bias)
     if weight is None or (packed.bias is not None and bias is None) or sum(sizes) != weight.shape[1]:
         return None

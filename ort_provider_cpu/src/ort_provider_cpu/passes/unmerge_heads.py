@@ -10,7 +10,10 @@ from ort_provider_cpu.passes._activation import only_user
 from ort_provider_cpu.passes._emit import remove_unused
 from ort_provider_cpu.passes._heads import transposed
 from ort_provider_cpu.passes._match import made_by, nodes_of, rank_of, scaled
+from ort_provider_cpu.passes._scores import floored
 from ort_provider_cpu.passes._sizes import Size, reshapes_to, size_of_dim, times
+
+_MAX_STEPS = 8
 
 
 @graph_pass(Level.EXTENDED, order=28)
@@ -38,7 +41,8 @@ def _unmerge(softmax: Node) -> bool:
     if masked is not None and only_user(logits) is not softmax:
         return False
     inner = None if masked is None else masked.inputs[0]
-    unmasked = None if masked is None else _split_scores(inner)
+    views: list[Node] = []
+    unmasked = None if masked is None else _split_scores(inner, views)
     if masked is not None and unmasked is None:
         return False
     scores = logits if unmasked is None else unmasked.inputs[0]
@@ -59,19 +63,36 @@ def _unmerge(softmax: Node) -> bool:
     if q[0] is None or q[:2] != k[:2] or q[:2] != v[:2] or not reshapes_to(split, [*q[:3], v[3]]):
         return False
     if unmasked is not None and masked is not None:
-        if not reshapes_to(unmasked, [*q[:3], k[2]]) or not reshapes_to(masked, [times(*q[:2]), q[2], k[2]]):
+        forms = {4: [*q[:3], k[2]], 3: [times(*q[:2]), q[2], k[2]]}
+        if not all(reshapes_to(node, forms[rank_of(node.outputs[0]) or 4]) for node in (unmasked, masked, *views)):
             return False
+    for view in reversed(views):
+        _skip(view)
     _rewrite(softmax, product, split, (query, keys, values), steps, unmasked)
     return True
 
 
-def _split_scores(value: Value | None) -> Node | None:
-    """The Reshape to rank 4 of what masks were added to, and nothing else was done with, before `value`."""
-    for _ in range(4):
-        if only_user(value) is None or rank_of(value) != 4:
+def _split_scores(value: Value | None, views: list[Node]) -> Node | None:
+    """The Reshape to rank 4 of what masks were added to, and nothing else was done with, before `value`.
+
+    Args:
+        views: takes the Reshapes from rank 4 to rank 4, or to rank 3 and back, between additions.
+    """
+    for _ in range(_MAX_STEPS):
+        if only_user(value) is None or rank_of(value) not in {3, 4}:
             return None
         if (found := made_by(value, "Reshape")) is not None:
-            return found if rank_of(found.inputs[0]) == 3 and only_user(found.inputs[0]) is found else None
+            source = found.inputs[0]
+            if only_user(source) is not found or source is None:
+                return None
+            if rank_of(source) == 3 and made_by(source, "Reshape") is None:
+                return found
+            views.append(found)
+            value = source
+            continue
+        if value is not None and (raised := floored(value.producer)) is not None:
+            value = raised[0]
+            continue
         addition = made_by(value, "Add")
         if addition is None:
             return None
@@ -82,14 +103,27 @@ def _split_scores(value: Value | None) -> Node | None:
     return None
 
 
-def _leads_to_scores(value: Value) -> bool:
-    if (reshape := made_by(value, "Reshape")) is not None:
-        source = reshape.inputs[0]
-        while source is not None and (step := scaled(source.producer)) is not None:
-            source = step[0]
-        return made_by(source, "MatMul") is not None
-    addition = made_by(value, "Add")
-    return addition is not None and any(made_by(v, "Reshape") is not None for v in addition.inputs)
+def _leads_to_scores(value: Value | None, depth: int = _MAX_STEPS) -> bool:
+    node = None if value is None else value.producer
+    if node is None or node.domain or depth == 0:
+        return False
+    if node.op_type == "Add":
+        return any(_leads_to_scores(v, depth - 1) for v in node.inputs)
+    if (raised := floored(node)) is not None:
+        return _leads_to_scores(raised[0], depth - 1)
+    if node.op_type == "Reshape" or scaled(node) is not None:
+        return any(_leads_to_scores(v, depth - 1) for v in node.inputs[:1])
+    return node.op_type == "MatMul"
+
+
+def _skip(view: Node) -> None:
+    """Lets the only user of a Reshape between scores of rank 4 and of rank 3 take its input."""
+    source, result = view.inputs[0], view.outputs[0]
+    user = only_user(result)
+    assert source is not None
+    assert user is not None
+    user.set_input(user.inputs.index(result), source)
+    remove_unused([view])
 
 
 def _before_merge(value: Value | None) -> Value | None:
