@@ -17,6 +17,13 @@ int64_t window(int64_t size, const char* name) {
   return size == -1 ? kUnboundedWindow : std::min(size, kUnboundedWindow);
 }
 
+DType precision_of(int64_t value) {
+  const auto type = static_cast<DType>(std::clamp<int64_t>(value, 0, static_cast<int64_t>(DType::bf16)));
+  require(static_cast<int64_t>(type) == value && (value == 0 || kFloats.contains(type)), "softmax_precision ", value,
+          " is no float type");
+  return type;
+}
+
 }  // namespace
 
 AttentionAttributes::AttentionAttributes(const Attributes& attributes)
@@ -27,12 +34,10 @@ AttentionAttributes::AttentionAttributes(const Attributes& attributes)
       left(window(attributes.integer("left_window_size", -1), "left_window_size")),
       right(window(attributes.integer("right_window_size", -1), "right_window_size")),
       qk_mode(attributes.integer("qk_matmul_output_mode", 0)),
-      precision(static_cast<DType>(attributes.integer("softmax_precision", 0))) {
+      precision(precision_of(attributes.integer("softmax_precision", 0))) {
   if (attributes.has("scale")) scale = attributes.real("scale", 0);
   if (causal) right = 0;
   require(qk_mode >= 0 && qk_mode <= 3, "qk_matmul_output_mode is ", qk_mode, ", expected 0 to 3");
-  require(precision == DType::none || kFloats.contains(precision), "softmax_precision ",
-          attributes.integer("softmax_precision", 0), " is no float type");
 }
 
 AttentionProblem::AttentionProblem(PlanContext& ctx, const AttentionAttributes& attributes) {

@@ -95,7 +95,9 @@ class EyeLike : public Kernel {
   explicit EyeLike(const NodeSpec& node)
       : dtype_(static_cast<DType>(node.attributes.integer("dtype", static_cast<int64_t>(node.dtype(0))))),
         k_(node.attributes.integer("k", 0)) {
-    require((kNumbers | kBool).contains(dtype_), "the attribute dtype is ", static_cast<int>(dtype_));
+    const int64_t given = node.attributes.integer("dtype", 1);
+    require(given > 0 && given <= static_cast<int64_t>(DType::bf16) && (kNumbers | kBool).contains(dtype_),
+            "the attribute dtype is ", given);
   }
 
   void plan(PlanContext& ctx) const override {
