@@ -1,5 +1,6 @@
 """Models and feeds that would have crashed a kernel or the engine: they raise, or run."""
 
+import re
 import subprocess
 import sys
 import textwrap
@@ -134,3 +135,14 @@ def test_running_out_of_memory_raises():
     command = [sys.executable, "-c", textwrap.dedent(script)]
     ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert ran.stdout.strip() == "raised", ran.stderr[-2000:]
+
+
+def test_kernels_have_classes_of_their_own():
+    """Two classes of one name are one to the linker, which keeps the inline functions of either."""
+    sources = sorted((ROOT / "ort_provider_cpu" / "native" / "ops").glob("*.h"))
+    defined = [
+        match[1]
+        for path in sources
+        for match in re.finditer(r"^(?:class|struct) (\w+)[^;<]*\{", path.read_text(), re.M)
+    ]
+    assert sorted(defined) == sorted(set(defined))

@@ -102,7 +102,7 @@ class Conv : public Kernel {
  private:
   struct State {
     ConvGeometry geometry;
-    PaddedCopy copy;
+    PaddedPlanes copy;
     std::vector<int64_t> rows;
     int64_t copy_elements, converted_elements;
   };

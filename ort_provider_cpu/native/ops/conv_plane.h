@@ -31,7 +31,7 @@ struct CopyAxis {
 };
 
 /// A padded copy of channels: [starts 0, starts 1, starts 2, count 0, count 1, count 2] for each.
-struct PaddedCopy {
+struct PaddedPlanes {
   std::array<CopyAxis, 3> axes;
 
   int64_t channel_size() const {

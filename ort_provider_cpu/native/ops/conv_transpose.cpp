@@ -155,7 +155,7 @@ class ConvTranspose : public Kernel {
   struct State {
     int64_t batch, channels, out_rows, out_channels;
     Axes axes;
-    PaddedCopy copy;
+    PaddedPlanes copy;
     std::vector<PartRow> rows;
     bool covers;  // whether the parts write all of the output
   };

@@ -54,7 +54,11 @@ std::optional<std::string> decline_constant(const NodeSpec& node) {
 }
 
 const Registration registration{
-    {.op = "Constant", .outputs = {kFixedSize}, .make = make_kernel<Constant>, .declines = decline_constant},
+    {.op = "Constant",
+     .inputs = {},
+     .outputs = {kFixedSize},
+     .make = make_kernel<Constant>,
+     .declines = decline_constant},
 };
 
 }  // namespace

@@ -172,10 +172,10 @@ void bind(nb::module_& module) {
       .def(nb::init<std::shared_ptr<Environment>>(), "environment"_a)
       .def(
           "add_input",
-          [](Program& self, const PortType& type) {
-            return self.add_input(slot_type(std::get<0>(type), std::get<1>(type)));
+          [](Program& self, const PortType& port) {
+            return self.add_input(slot_type(std::get<0>(port), std::get<1>(port)));
           },
-          "type"_a, "Adds an input of (element type, dimensions or None) and returns its slot.")
+          "port"_a, "Adds an input of (element type, dimensions or None) and returns its slot.")
       .def(
           "add_constant",
           [](Program& self, nb::object array, int code, int uses) {

@@ -44,7 +44,9 @@ class CpuPlugin(Plugin):
         """Works wherever its extension module does; that is loaded when a session needs it."""
         level = os.environ.get(ISA_VARIABLE)
         if level is not None and level not in ISA_LEVELS:
-            return Availability(False, f"{ISA_VARIABLE} is '{level}'", f"Unset it, or set one of {', '.join(ISA_LEVELS)}.")
+            return Availability(
+                False, f"{ISA_VARIABLE} is '{level}'", f"Unset it, or set one of {', '.join(ISA_LEVELS)}."
+            )
         return Availability(True)
 
     def doctor(self) -> Iterable[Finding]:
