@@ -160,8 +160,7 @@ class OutputAllocator {
 class RunContext {
  public:
   RunContext(Tensor* const* inputs, int n_inputs, Tensor* const* outputs, int n_outputs, void* scratch,
-             const void* state, ThreadPool& pool, OutputAllocator* allocator, const std::atomic<uint32_t>* cancel,
-             const void* next_weights = nullptr)
+             const void* state, ThreadPool& pool, OutputAllocator* allocator, const std::atomic<uint32_t>* cancel)
       : inputs_(inputs),
         outputs_(outputs),
         n_inputs_(n_inputs),
@@ -170,8 +169,7 @@ class RunContext {
         state_(state),
         pool_(pool),
         allocator_(allocator),
-        cancel_(cancel),
-        next_weights_(next_weights) {}
+        cancel_(cancel) {}
 
   int n_inputs() const { return n_inputs_; }
   int n_outputs() const { return n_outputs_; }
@@ -218,9 +216,6 @@ class RunContext {
     });
   }
 
-  /// Where the weights begin that the next kernel reads first, to be prefetched; null if there are none.
-  const void* next_weights() const { return next_weights_; }
-
   const std::atomic<uint32_t>* cancel_flag() const { return cancel_; }
   bool cancelled() const { return cancel_ != nullptr && cancel_->load(std::memory_order_relaxed) != 0; }
 
@@ -233,7 +228,6 @@ class RunContext {
   ThreadPool& pool_;
   OutputAllocator* allocator_;
   const std::atomic<uint32_t>* cancel_;
-  const void* next_weights_;
 };
 
 /// An operator of one node. `plan` and `run` are called from several threads at once.
@@ -254,8 +248,6 @@ class Kernel {
   virtual bool only_needs_shapes() const { return false; }
   /// Whether equal inputs give equal outputs.
   virtual bool pure() const { return true; }
-  /// Where packed weights begin that `run` reads first; null if it has none.
-  virtual const void* first_weights() const { return nullptr; }
 };
 
 }  // namespace ort_cpu

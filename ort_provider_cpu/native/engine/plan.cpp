@@ -107,8 +107,8 @@ PlanContext Planner::plan_instruction(const Program& program, const Instruction&
       if (!output.wanted) continue;
       const Program::Slot& slot = program.slots_[instruction.outputs[&output - context.outputs_.data()]];
       if (output.tensor.dtype != slot.type.dtype)
-        throw Error(ErrorKind::fail, message("the kernel planned ", name_of(output.tensor.dtype),
-                                             " for an output of ", name_of(slot.type.dtype)));
+        throw Error(ErrorKind::fail, message("the kernel planned ", name_of(output.tensor.dtype), " for an output of ",
+                                             name_of(slot.type.dtype)));
       for (int64_t dim : output.tensor.shape) require(dim >= 0, "an output would get the shape ", output.tensor.shape);
       checked_size_bytes(output.tensor.dtype, output.tensor.shape);
     }
@@ -320,12 +320,10 @@ void Planner::place() {
     bool computes = instruction.outputs.empty();
     for (size_t i = 0; i < instruction.outputs.size(); ++i)
       computes |= instruction.outputs[i] >= 0 && planned.context.outputs_[i].alias < 0;
-    if (computes) plan_->steps.push_back({planned.instruction, planned.context.state_.get(), scratch_offset, nullptr});
+    if (computes) plan_->steps.push_back({planned.instruction, planned.context.state_.get(), scratch_offset});
     if (planned.context.state_ != nullptr) plan_->states.push_back(planned.context.state_);
   }
   plan_->arena_bytes = free.top();
-  for (size_t i = 0; i + 1 < plan_->steps.size(); ++i)
-    plan_->steps[i].next_weights = program_.instructions_[plan_->steps[i + 1].instruction].kernel->first_weights();
 
   for (size_t s = 0; s < parent_.size(); ++s) {
     const int slot = static_cast<int>(s);

@@ -11,8 +11,7 @@ namespace ort_cpu {
 struct Step {
   int instruction;
   const void* state;
-  int64_t scratch_offset;    // into the arena; -1: none
-  const void* next_weights;  // of the step after it
+  int64_t scratch_offset;  // into the arena; -1: none
 };
 
 struct Plan {

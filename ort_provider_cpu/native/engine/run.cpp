@@ -105,7 +105,7 @@ void Run::execute_planned(const std::atomic<uint32_t>* cancel, std::vector<Timin
     void* scratch =
         step.scratch_offset < 0 ? nullptr : address(frame_->arena.data(), static_cast<size_t>(step.scratch_offset));
     RunContext context(operands, n_inputs, operands + n_inputs, static_cast<int>(instruction.outputs.size()), scratch,
-                       step.state, pool, nullptr, cancel, step.next_weights);
+                       step.state, pool, nullptr, cancel);
     const int64_t started = timings != nullptr ? now_ns() : 0;
     try {
       instruction.kernel->run(context);

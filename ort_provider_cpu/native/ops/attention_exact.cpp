@@ -52,9 +52,8 @@ class ExactAttention : public Kernel {
   }
 
   void run(RunContext& ctx) const override {
-    dispatch_float(ctx.input(0).dtype, [&]<class T>() {
-      dispatch_float(ctx.input(2).dtype, [&]<class V>() { run_typed<T, V>(ctx); });
-    });
+    dispatch_float(ctx.input(0).dtype,
+                   [&]<class T>() { dispatch_float(ctx.input(2).dtype, [&]<class V>() { run_typed<T, V>(ctx); }); });
   }
 
  private:

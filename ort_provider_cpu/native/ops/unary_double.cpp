@@ -58,8 +58,7 @@ double apply(double x, [[maybe_unused]] double alpha, [[maybe_unused]] double be
   else if constexpr (K == Unary::softsign) return x / (1 + std::fabs(x));
   else if constexpr (K == Unary::mish) return x * std::tanh(softplus(x));
   else if constexpr (K == Unary::gelu_erf) return 0.5 * x * (1 + std::erf(x * 0.70710678118654752440));
-  else if constexpr (K == Unary::gelu_tanh)
-    return 0.5 * x * (1 + std::tanh(kGeluSlope * (x + kGeluCubic * x * x * x)));
+  else if constexpr (K == Unary::gelu_tanh) return 0.5 * x * (1 + std::tanh(kGeluSlope * (x + kGeluCubic * x * x * x)));
   else if constexpr (K == Unary::silu) return x / (1 + std::exp(-alpha * x));
   else if constexpr (K == Unary::shrink) return x < -alpha ? x + beta : x > alpha ? x - beta : x == x ? 0 : x;
   else if constexpr (K == Unary::clip) return clipped(x, alpha, beta);

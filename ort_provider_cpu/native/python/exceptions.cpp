@@ -40,6 +40,8 @@ void set_python_error() noexcept {
     set_error(ErrorKind::out_of_memory, "the system has no memory left");
   } catch (const std::exception& error) {
     set_error(ErrorKind::fail, error.what());
+  } catch (...) {
+    set_error(ErrorKind::fail, "an unknown error");
   }
 }
 

@@ -85,7 +85,9 @@ Attributes attributes_of(const nb::dict& items) {
     else if (kind == "GRAPH") attributes.set(name, nb::cast<std::shared_ptr<Program>>(value));
     else if (kind == "TENSOR") {
       const auto typed = nb::cast<nb::tuple>(value);
-      const Tensor source = tensor_of(typed[0], nb::cast<int>(typed[1]));
+      const auto code = nb::cast<int>(typed[1]);
+      if (dtype_of(code) == DType::string) throw_not_implemented("the attribute '", name, "' holds strings");
+      const Tensor source = tensor_of(typed[0], code);
       auto owned = std::make_shared<OwnedTensor>(source.dtype, source.shape);
       if (source.size_bytes() > 0) std::memcpy(owned->view().data, source.data, source.size_bytes());
       attributes.set(name, std::move(owned));
@@ -104,7 +106,12 @@ std::optional<std::string> decline_reason(const std::string& domain, const std::
   for (const SlotType& type : types) specs.push_back({type.dtype, nullptr, type.has_shape ? &type.shape : nullptr});
   std::vector<DType> dtypes;
   for (int code : outputs) dtypes.push_back(dtype_of(code));
-  const Attributes read = attributes_of(attributes);
+  Attributes read;
+  try {
+    read = attributes_of(attributes);
+  } catch (const Error& error) {
+    return error.what();
+  }
   return Registry::instance().decline_reason(domain, NodeSpec(op, read, std::move(specs), std::move(dtypes), settings));
 }
 

@@ -24,7 +24,7 @@ from ort_provider_cpu.executable import CpuExecutable
 from ort_provider_cpu.lowering import lower
 from ort_provider_cpu.passes import find_passes
 from ort_provider_cpu.plugin import CpuOptions
-from ort_provider_cpu.signature import PortType, attribute_values, port_type
+from ort_provider_cpu.signature import PortType, attribute_values, mixed_types, port_type
 
 _native.set_exception_classes(
     {
@@ -70,6 +70,8 @@ class CpuProvider(Provider):
         written_for = self.written_for.get(node.domain)
         if signature is not None and written_for is not None and signature.since_version > written_for:
             return f"kernel follows opset {written_for}, {node.label} changed in {signature.since_version}"
+        if signature is not None and (mixed := mixed_types(node, signature)):
+            return mixed
         types: list[PortType] = []
         for value in (*node.inputs, *node.outputs):
             known = port_type(value)

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 from ort_core.ir.attributes import AttributeKind
 from ort_core.ir.graph import Node, Value
+from ort_core.ir.schema import OperatorSignature
 from ort_core.ir.types import TensorType, ValueType
 
 PortType: TypeAlias = tuple[int, list[int] | None]
@@ -26,6 +27,22 @@ def type_of_port(type_: ValueType | None) -> PortType | None:
         return None
     dims = None if type_.shape is None else [d if isinstance(d, int) else -1 for d in type_.shape]
     return int(type_.element), dims
+
+
+def mixed_types(node: Node, signature: OperatorSignature) -> str | None:
+    """What is wrong if values that the operator wants of one type are of several; bodies of functions may have such nodes."""
+    found: dict[str, Value] = {}
+    for parameters, values in ((signature.inputs, node.inputs), (signature.outputs, node.outputs)):
+        for index, value in enumerate(values):
+            if value is None or not parameters:
+                continue
+            parameter = parameters[min(index, len(parameters) - 1)]
+            if parameter.mark == "**" or parameter.type.startswith("="):
+                continue
+            first = found.setdefault(parameter.type, value)
+            if first.element is not value.element:
+                return f"'{first.name}' and '{value.name}' are to be of one type, got {first.type} and {value.type}"
+    return None
 
 
 def attribute_values(node: Node, programs: Mapping[str, Any] | None = None) -> dict[str, tuple[str, Any]]:
