@@ -11,41 +11,10 @@ from ort_core.ir.graph import Node, Value
 from ort_core.ir.types import ElementType
 from ort_provider_cpu import _native
 from ort_provider_cpu.passes._activation import fused_activation
+from ort_provider_cpu.passes._elementwise import PLAIN_UNARY
 from ort_provider_cpu.passes._match import rank_of, scalar
 
-_UNARY = {
-    name: name.lower()
-    for name in [
-        "Abs",
-        "Neg",
-        "Sign",
-        "Ceil",
-        "Floor",
-        "Round",
-        "Sqrt",
-        "Reciprocal",
-        "Exp",
-        "Log",
-        "Sin",
-        "Cos",
-        "Tan",
-        "Asin",
-        "Acos",
-        "Atan",
-        "Sinh",
-        "Cosh",
-        "Tanh",
-        "Asinh",
-        "Acosh",
-        "Atanh",
-        "Erf",
-        "Sigmoid",
-        "Relu",
-        "Softplus",
-        "Softsign",
-        "Mish",
-    ]
-}
+_UNARY = {name: name.lower() for name in PLAIN_UNARY}
 _BINARY = {"Add": "add", "Sub": "sub", "Mul": "mul", "Div": "div", "Pow": "pow", "PRelu": "prelu"}
 _VARIADIC = {"Max": "max", "Min": "min", "Sum": "add"}
 _PARAMETERS: Mapping[str, tuple[str, Callable[[Node], Sequence[float]]]] = {

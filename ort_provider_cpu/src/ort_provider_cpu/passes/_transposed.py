@@ -7,75 +7,11 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from ort_core.ir.graph import Graph, Node, Value
+from ort_provider_cpu.passes._elementwise import POINTWISE
 from ort_provider_cpu.passes._match import rank_of
 
 Permutation: TypeAlias = tuple[int, ...]
 
-POINTWISE = frozenset(
-    [
-        "Abs",
-        "Neg",
-        "Sign",
-        "Ceil",
-        "Floor",
-        "Round",
-        "Sqrt",
-        "Reciprocal",
-        "Exp",
-        "Log",
-        "Sin",
-        "Cos",
-        "Tan",
-        "Asin",
-        "Acos",
-        "Atan",
-        "Sinh",
-        "Cosh",
-        "Tanh",
-        "Asinh",
-        "Acosh",
-        "Atanh",
-        "Erf",
-        "Sigmoid",
-        "Relu",
-        "LeakyRelu",
-        "ThresholdedRelu",
-        "Elu",
-        "Selu",
-        "Celu",
-        "HardSigmoid",
-        "HardSwish",
-        "Softplus",
-        "Softsign",
-        "Mish",
-        "Gelu",
-        "Swish",
-        "Shrink",
-        "Cast",
-        "Not",
-        "IsNaN",
-        "IsInf",
-        "Clip",
-        "Add",
-        "Sub",
-        "Mul",
-        "Div",
-        "Pow",
-        "Max",
-        "Min",
-        "Sum",
-        "Mean",
-        "And",
-        "Or",
-        "Xor",
-        "Equal",
-        "Less",
-        "LessOrEqual",
-        "Greater",
-        "GreaterOrEqual",
-        "Where",
-    ]
-)
 _WITH_AXIS = {"Softmax": -1, "LogSoftmax": -1, "Concat": 0}
 
 

@@ -23,13 +23,8 @@ from ort_provider_cpu.passes._blocked import (
     typed,
 )
 from ort_provider_cpu.passes._channel_affine import batch_norm_affine
+from ort_provider_cpu.passes._elementwise import PARAMETRIC_UNARY, PLAIN_UNARY
 
-# fmt: off
-_UNARY = frozenset((
-    "Abs", "Celu", "Clip", "Elu", "Erf", "Exp", "Gelu", "HardSigmoid", "HardSwish", "LeakyRelu", "Mish", "Neg",
-    "Relu", "Selu", "Sigmoid", "Softplus", "Softsign", "Sqrt", "Swish", "Tanh", "ThresholdedRelu",
-))
-# fmt: on
 _BINARY = frozenset(["Add", "Sub", "Mul", "Div", "Max", "Min", "PRelu"])
 
 
@@ -238,7 +233,7 @@ def _resize(graph: Graph, node: Node) -> list[Value] | None:
 
 
 _RULES: dict[str, Callable[[Graph, Node], list[Value] | None]] = {
-    **dict.fromkeys(_UNARY, _unary),
+    **dict.fromkeys((*PLAIN_UNARY, *PARAMETRIC_UNARY), _unary),
     **dict.fromkeys(_BINARY, _binary),
     "BatchNormalization": _batch_norm,
     "Concat": _concat,

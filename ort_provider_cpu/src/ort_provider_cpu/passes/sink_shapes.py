@@ -8,9 +8,9 @@ from ort_core.ir.graph import Graph, Node, Value
 from ort_core.ir.passes import Level, PassContext, graph_pass
 from ort_core.ir.rewrite import add_constant, add_node
 from ort_core.ir.types import ElementType, TensorType
+from ort_provider_cpu.passes._elementwise import POINTWISE
 from ort_provider_cpu.passes._emit import remove_unused
 from ort_provider_cpu.passes._match import as_row, integers, last_size, made_by, nodes_of, rank_of, scalar
-from ort_provider_cpu.passes._transposed import POINTWISE
 
 _FIRST_INPUT = frozenset({"LayerNormalization", "RMSNormalization", "Softmax", "LogSoftmax"})
 
