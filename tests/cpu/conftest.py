@@ -2,5 +2,13 @@
 
 import importlib.util
 
-# The extension is asked for: the folder of the distribution alone would pass for a package.
-collect_ignore_glob = [] if importlib.util.find_spec("ort_provider_cpu._native") else ["*"]
+
+def is_installed():
+    """Asks for the extension, since the folder of the distribution alone would pass for a package."""
+    try:
+        return importlib.util.find_spec("ort_provider_cpu._native") is not None
+    except ModuleNotFoundError:
+        return False
+
+
+collect_ignore_glob = [] if is_installed() else ["*"]
