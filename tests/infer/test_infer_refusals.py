@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from infer_bad_models import CASES
 from infer_helpers import inferred, load, parse
+from onnx import TensorProto, helper
 
+import ort_core as ort
 from ort_core import errors
 from ort_core.infer.check import check_nodes
 from ort_core.infer.shapes import infer_types, output_types
@@ -206,3 +208,25 @@ def test_constant_in_a_function_with_two_values() -> None:
 def test_keepdims_that_is_neither_0_nor_1() -> None:
     with pytest.raises(errors.InvalidGraph, match="'keepdims' is 2, expected 0 or 1"):
         inferred("g (float[2] x) => (float[A] z) { z = ReduceSum<keepdims = 2>(x) }")
+
+
+def test_a_constant_whose_value_is_no_tensor_is_refused() -> None:
+    node = helper.make_node("Constant", [], ["y"], name="c")
+    node.attribute.append(helper.make_attribute("value", 1.5))
+    y, z = (helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in "yz")
+    branch = helper.make_graph([node], "b", [], [y])
+    choice = helper.make_node("If", ["c"], ["z"], then_branch=branch, else_branch=branch)
+    condition = helper.make_tensor_value_info("c", TensorProto.BOOL, [])
+    refuses(helper.make_graph([choice], "g", [condition], [z]), "'value' is of type FLOAT")
+
+
+def test_a_stash_type_that_is_no_type_is_refused() -> None:
+    node = helper.make_node("LayerNormalization", ["x", "s"], ["y", "mean"], name="norm", stash_type=-1)
+    infos = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [2]) for name in ("x", "s", "y", "mean")]
+    refuses(helper.make_graph([node], "g", infos[:2], infos[2:]), "'stash_type' is -1")
+
+
+def refuses(graph: object, words: str) -> None:
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)])
+    with pytest.raises(errors.OrtError, match=words):
+        ort.InferenceSession(model.SerializeToString(), providers=["ReferenceExecutionProvider"])

@@ -16,7 +16,8 @@ int64_t now_ns() {
 
 void check_cancelled(const std::atomic<uint32_t>* cancel) {
   if (cancel != nullptr && cancel->load(std::memory_order_relaxed) != 0)
-    throw Error(ErrorKind::cancelled, "the run was terminated");
+    throw Error(ErrorKind::cancelled,
+                "Exiting due to terminate flag being set to true. Set RunOptions.terminate to False to run again.");
 }
 
 std::byte* address(void* base, size_t offset) { return static_cast<std::byte*>(base) + offset; }

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ort_core.errors import InvalidGraph
-from ort_core.ir.attributes import SparseWeight
+from ort_core.ir.attributes import Attribute, SparseWeight
 from ort_core.ir.graph import Node, Value
 from ort_core.ir.rewrite import constant_array
 from ort_core.ir.tensors import ArrayWeight, WeightRef
@@ -30,6 +30,7 @@ _SCALARS: dict[str, Callable[[Any], np.ndarray]] = {
     "value_string": lambda v: _strings((v,)).reshape(()),
     "value_strings": _strings,
 }
+_TENSORS: dict[str, type[WeightRef] | type[SparseWeight]] = {"value": WeightRef, "sparse_value": SparseWeight}
 
 
 def check_constant(node: Node) -> None:
@@ -51,9 +52,12 @@ def constant_weight(node: Node) -> WeightRef | SparseWeight | None:
     ((name, attribute),) = node.attributes.items()
     if attribute.ref:
         return None
-    if name in ("value", "sparse_value"):
+    expected = _TENSORS.get(name)
+    if expected is not None and isinstance(attribute.value, expected):
         weight: WeightRef | SparseWeight = attribute.value
         return weight
+    if expected is not None:
+        raise InvalidGraph(_misfit(node, name, attribute))
     make = _SCALARS.get(name)
     if make is None:
         raise InvalidGraph(
@@ -62,10 +66,14 @@ def constant_weight(node: Node) -> WeightRef | SparseWeight | None:
     try:
         return ArrayWeight(make(attribute.value))
     except (AttributeError, OverflowError, TypeError, ValueError) as error:
-        raise InvalidGraph(
-            f"{node.where()}: attribute '{name}' is of type {attribute.kind.name}, which does not fit. "
-            "The model file is damaged; export it again."
-        ) from error
+        raise InvalidGraph(_misfit(node, name, attribute)) from error
+
+
+def _misfit(node: Node, name: str, attribute: Attribute) -> str:
+    return (
+        f"{node.where()}: attribute '{name}' is of type {attribute.kind.name}, which does not fit. "
+        "The model file is damaged; export it again."
+    )
 
 
 def known_array(value: Value | None) -> np.ndarray | None:

@@ -83,7 +83,10 @@ def infer_layer_normalization(node: Node, types: Sequence[ValueType | None]) -> 
         raise Fail(f"{node.where()}: its inputs {', '.join(map(describe, known))} differ in type. Insert a Cast.")
     if not isinstance(data, TensorType):
         return [None]
-    stash, shape, axis = ElementType(node.attr("stash_type", 1)), data.shape, node.attr("axis", -1)
+    shape, axis, code = data.shape, node.attr("axis", -1), node.attr("stash_type", 1)
+    if code not in ElementType.__members__.values():
+        raise Fail(f"{node.where()}: attribute 'stash_type' is {code}, which is no element type. Set 1 for float.")
+    stash = ElementType(code)
     if shape is None:
         return [data, *[TensorType(stash)] * 2]
     if not -len(shape) <= axis < len(shape):
