@@ -143,7 +143,8 @@ class OpenVino:
 
     def output_names(self) -> list[str]:
         """The outputs in the order of the results."""
-        return [output.get_any_name() for output in self._model.outputs]
+        # A tensor may have further names; the result node is called after the model's output.
+        return [output.node.friendly_name.rpartition("/sink_port_")[0] for output in self._model.outputs]
 
     def describe(self) -> str:
         """The settings that it took."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import threading
 import weakref
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
@@ -35,10 +34,6 @@ if TYPE_CHECKING:
     from ort_core.run.profiler import Profiler
     from ort_core.session_async import Callback
     from ort_core.values import RuntimeValue
-
-
-_UNSHARED = 2
-"""What `sys.getrefcount` says of an object that only the caller's variable refers to."""
 
 
 class InferenceSession(SessionInfo, NativeMethods):
@@ -124,12 +119,17 @@ class InferenceSession(SessionInfo, NativeMethods):
 
     def _bind_run(self, model: LiveModel) -> None:
         """Lets the executable answer `run` itself where nothing has to happen around it."""
-        self.__dict__.pop("run", None)
+        self._unbind_run()
         whole = model.whole
         if whole is None or whole.bind_run is None or self._profiler is not None or model.feeds.strict:
             return
         if type(self).run is InferenceSession.run and not hooks.run_observers():
             self.__dict__["run"] = whole.bind_run(weakref.ref(self), InferenceSession.run, hooks.RUN_GATE)
+
+    def _unbind_run(self) -> None:
+        run = self.__dict__.pop("run", None)
+        if run is not None:
+            run.release()
 
     def _open_for_capture(self, expose: Callable[[Model], None]) -> LiveModel:
         options = self._options.copy()
@@ -404,9 +404,9 @@ class InferenceSession(SessionInfo, NativeMethods):
     # -- lifetime
 
     def __del__(self) -> None:
-        # `session.run` of a session that nobody else holds: the callable keeps it, as a bound method would.
+        # Whoever has taken `session.run` keeps the session by it, as by a bound method; else both go here.
         run = self.__dict__.pop("run", None)
-        if run is not None and sys.getrefcount(run) > _UNSHARED:
+        if run is not None:
             run.hold_session(self)
 
     def close(self) -> None:
@@ -415,7 +415,7 @@ class InferenceSession(SessionInfo, NativeMethods):
         Runs in progress end first; the session can tell of its inputs and outputs afterwards, but not run.
         """
         with self._lock:
-            self.__dict__.pop("run", None)
+            self._unbind_run()
             model, self._model = self._model, None
             captures, self._captures = self._captures, None
             if captures is not None:

@@ -102,25 +102,4 @@ void check_conv_bias(const Shape& bias, int64_t out_channels) {
           " output channels");
 }
 
-Activation activation_of(const Attributes& attributes) {
-  static constexpr std::pair<const char*, ActivationKind> kNames[] = {{"none", ActivationKind::none},
-                                                                      {"relu", ActivationKind::relu},
-                                                                      {"clip", ActivationKind::clip},
-                                                                      {"leaky_relu", ActivationKind::leaky_relu},
-                                                                      {"sigmoid", ActivationKind::sigmoid},
-                                                                      {"tanh", ActivationKind::tanh},
-                                                                      {"silu", ActivationKind::silu},
-                                                                      {"hard_sigmoid", ActivationKind::hard_sigmoid},
-                                                                      {"hard_swish", ActivationKind::hard_swish},
-                                                                      {"gelu_erf", ActivationKind::gelu_erf},
-                                                                      {"gelu_tanh", ActivationKind::gelu_tanh},
-                                                                      {"elu", ActivationKind::elu},
-                                                                      {"softplus", ActivationKind::softplus},
-                                                                      {"mish", ActivationKind::mish}};
-  const std::string name = attributes.text("activation", "none");
-  for (const auto& [known, kind] : kNames)
-    if (name == known) return {kind, attributes.real("alpha", 0), attributes.real("beta", 0)};
-  throw_invalid("there is no activation '", name, "'");
-}
-
 }  // namespace ort_cpu

@@ -71,7 +71,4 @@ std::vector<int64_t> spatial_list(const char* name, const std::vector<int64_t>& 
 int64_t checked_add(int64_t a, int64_t b);
 int64_t checked_multiply(int64_t a, int64_t b);
 
-/// The attributes `activation`, `alpha` and `beta` of the provider's own convolutions.
-Activation activation_of(const Attributes& attributes);
-
 }  // namespace ort_cpu

@@ -1,5 +1,6 @@
 #include "ops/conv_kernel.h"
 
+#include "ops/activation.h"
 #include "ops/conv_panels.h"
 
 namespace ort_cpu {

@@ -1,23 +1,10 @@
 #include "ops/gemm_operands.h"
 
 #include <algorithm>
-#include <array>
-#include <string_view>
 
 #include "simd/convert.h"
 
 namespace ort_cpu {
-
-Activation product_activation(const Attributes& attributes) {
-  static constexpr std::array<std::string_view, 14> kNames{
-      "none",         "relu",       "clip",     "leaky_relu", "sigmoid", "tanh",     "silu",
-      "hard_sigmoid", "hard_swish", "gelu_erf", "gelu_tanh",  "elu",     "softplus", "mish"};
-  const std::string name = attributes.text("activation", "none");
-  const auto found = std::find(kNames.begin(), kNames.end(), name);
-  require(found != kNames.end(), "there is no activation '", name, "'");
-  return {static_cast<ActivationKind>(found - kNames.begin()), attributes.real("activation_alpha", 0),
-          attributes.real("activation_beta", 0)};
-}
 
 void to_floats(const Tensor& tensor, float* out) {
   const int64_t size = tensor.size();

@@ -1,14 +1,9 @@
-// Operands of float matrix products: attributes, and 16-bit floats as float32.
+// Operands of float matrix products: 16-bit floats as float32.
 #pragma once
 
 #include "engine/kernel.h"
-#include "simd/activation.h"
 
 namespace ort_cpu {
-
-/// The activation that the attributes `activation`, `activation_alpha` and `activation_beta` name.
-/// Raises InvalidArgument for a name that is not one of `ActivationKind`.
-Activation product_activation(const Attributes& attributes);
 
 /// The elements of a float32, float16 or bfloat16 tensor as float32.
 void to_floats(const Tensor& tensor, float* out);

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "engine/registry.h"
+#include "ops/activation.h"
 #include "ops/gemm_operands.h"
 #include "ops/matmul_other.h"
 #include "ops/matmul_shapes.h"
@@ -173,7 +174,7 @@ std::unique_ptr<Kernel> make_fused(const NodeSpec& node) {
   return std::make_unique<FloatMatMul>(node, ProductOptions{.transpose_a = attributes.integer("transA", 0) != 0,
                                                             .transpose_b = attributes.integer("transB", 0) != 0,
                                                             .alpha = attributes.real("alpha", 1),
-                                                            .activation = product_activation(attributes),
+                                                            .activation = activation_of(attributes, "activation_"),
                                                             .bias = 2,
                                                             .residual = 3});
 }

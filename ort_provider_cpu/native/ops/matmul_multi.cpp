@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "engine/registry.h"
+#include "ops/activation.h"
 #include "ops/gemm_operands.h"
 #include "ops/matmul_shapes.h"
 
@@ -151,7 +152,7 @@ class MultiMatMul : public Kernel {
 /// y = act(x Wgate) * (x Wup). x [..., K], Wgate and Wup [K, N] -> y [..., N].
 class GatedMatMul : public Kernel {
  public:
-  explicit GatedMatMul(const NodeSpec& node) : activation_(product_activation(node.attributes)) {
+  explicit GatedMatMul(const NodeSpec& node) : activation_(activation_of(node.attributes, "activation_")) {
     if (!all_constant(node, 1, 3) || node.constant(1)->shape != node.constant(2)->shape) return;
     const auto& table = simd::gemm_table();
     const int64_t k = node.constant(1)->shape[0], n = node.constant(1)->shape[1];

@@ -326,7 +326,7 @@ void dealloc(PyObject* self) {
 /// the rest.
 struct BoundRunObject {
   PyObject_HEAD vectorcallfunc vectorcall;
-  PyObject* runner;
+  PyObject* runner;   // null once it is released
   PyObject* session;  // a weak reference
   PyObject* held;     // the session itself, once nobody else has it; null before
   PyObject* method;   // a function whose first argument is the session
@@ -346,8 +346,11 @@ PyObject* call_method(BoundRunObject* self, PyObject* const* arguments, size_t f
 PyObject* bound_run(PyObject* object, PyObject* const* arguments, size_t flags, PyObject* names) {
   auto* self = reinterpret_cast<BoundRunObject*>(object);
   const auto count = PyVectorcall_NARGS(flags);
-  if (names == nullptr && (count == 2 || (count == 3 && arguments[2] == Py_None)) && PyList_GET_SIZE(self->gate) == 0) {
-    PyObject* answer = run_feeds(*reinterpret_cast<RunnerObject*>(self->runner)->ports, arguments[1], arguments[0]);
+  const bool is_usual = names == nullptr && (count == 2 || (count == 3 && arguments[2] == Py_None));
+  if (is_usual && self->runner != nullptr && PyList_GET_SIZE(self->gate) == 0) {
+    // Another thread may close the session meanwhile.
+    const Reference runner(Py_NewRef(self->runner));
+    PyObject* answer = run_feeds(*reinterpret_cast<RunnerObject*>(runner.get())->ports, arguments[1], arguments[0]);
     if (answer != Py_NotImplemented) return answer;
     Py_DECREF(answer);
   }
@@ -372,14 +375,21 @@ PyObject* hold_session(PyObject* object, PyObject* session) {
   Py_RETURN_NONE;
 }
 
-/// Apart from `hold_session`, the callable looks like the method.
+PyObject* release(PyObject* object, PyObject*) {
+  Py_CLEAR(reinterpret_cast<BoundRunObject*>(object)->runner);
+  Py_RETURN_NONE;
+}
+
+/// Apart from its own methods, the callable looks like the method that it stands for.
 PyObject* get_attribute(PyObject* object, PyObject* name) {
-  if (PyUnicode_CompareWithASCIIString(name, "hold_session") == 0) return PyObject_GenericGetAttr(object, name);
+  for (const char* own : {"hold_session", "release"})
+    if (PyUnicode_CompareWithASCIIString(name, own) == 0) return PyObject_GenericGetAttr(object, name);
   return PyObject_GetAttr(reinterpret_cast<BoundRunObject*>(object)->method, name);
 }
 
 PyMethodDef bound_run_methods[] = {
     {"hold_session", hold_session, METH_O, "Keeps the session alive as long as the callable."},
+    {"release", release, METH_NOARGS, "Lets go of the program; from then on the method answers."},
     {nullptr, nullptr, 0, nullptr}};
 
 PyMemberDef bound_run_members[] = {

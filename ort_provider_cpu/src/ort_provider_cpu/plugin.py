@@ -24,7 +24,8 @@ class CpuOptions:
         use_arena: keep the memory of a run for the next one, if `SessionOptions.enable_cpu_mem_arena` is on as well.
         winograd: compute 3x3 convolutions by Winograd's algorithm where that is faster; its results differ from the direct sum
             by up to about 1e-4 of the output's range.
-        low_memory: use weights as they are in the model where packing would need a copy; slower.
+        low_memory: use the weights of matrix products as they are in the model instead of packed copies, and no Winograd, whose
+            weights are larger; slower.
     """
 
     use_arena: bool = True

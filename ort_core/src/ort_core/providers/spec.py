@@ -278,8 +278,8 @@ class Executable(ABC):
     bind_run: Callable[..., Any] | None = None
     """Optional, beside `fast_run`: `bind_run(session, method, gate)` gives a callable that stands for `session.run`, without
     Python in between. `session` is a weak reference; what the callable cannot answer as `fast_run` would, and everything while
-    the list `gate` is not empty, it passes to `method(session, ...)` as it is. Its method `hold_session(session)` makes it keep
-    the session alive from then on."""
+    the list `gate` is not empty, it passes to `method(session, ...)` as it is. It has two methods: `hold_session(session)`
+    makes it keep the session alive from then on, after `release()` it passes everything to `method`."""
 
     @abstractmethod
     def run(self, ctx: RunContext, inputs: Sequence[RuntimeValue]) -> Sequence[RuntimeValue]:
