@@ -11,7 +11,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 import ort_core as ort
-from ort_core.errors import OrtError, OutOfMemory
+from ort_core.errors import InvalidArgument, OrtError, OutOfMemory
 from tests.conftest import ROOT
 
 
@@ -146,3 +146,14 @@ def test_kernels_have_classes_of_their_own():
         for match in re.finditer(r"^(?:class|struct) (\w+)[^;<]*\{", path.read_text(), re.M)
     ]
     assert sorted(defined) == sorted(set(defined))
+
+
+def test_a_node_that_no_kernel_accepts_spares_the_others(caplog):
+    node = helper.make_node("MaxPool", ["x"], ["pooled"], kernel_shape=[2, 2], strides=[0, 1], name="bad")
+    good = helper.make_node("Relu", ["x"], ["y"])
+    session = session_of(
+        [node, good], [("x", TensorProto.FLOAT)], [("y", TensorProto.FLOAT), ("pooled", TensorProto.FLOAT)]
+    )
+    assert not caplog.records
+    with pytest.raises(InvalidArgument, match=r"bad.*strides"):
+        session.run(None, {"x": np.ones((1, 1, 4, 4), np.float32)})

@@ -6,10 +6,11 @@ import itertools
 import numpy as np
 import psutil
 import pytest
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 import ort_core as ort
 from ort_core.errors import OutOfMemory
+from ort_core.load.source import BufferSource
 
 
 def convolution_model():
@@ -122,3 +123,39 @@ def test_a_run_over_the_limit_names_the_node_and_the_bytes():
     with pytest.raises(OutOfMemory, match=r"(?s)node '(first|second)'.*bytes"):
         session.run(None, image(1000, 1000))
     session.run(None, image(16, 16))
+
+
+@pytest.mark.parametrize(
+    ("op", "shape", "attributes"),
+    [
+        ("MatMul", (700, 1100), {}),
+        ("MatMul", (3, 600, 333), {}),
+        ("Gemm", (1000, 700), {"transB": 1}),
+        ("Gemm", (90_000, 3), {}),
+    ],
+)
+@pytest.mark.parametrize("kind", [np.float32, np.float16])
+def test_large_weights_of_products_are_packed_in_pieces(op, shape, attributes, kind, monkeypatch):
+    weights = np.random.default_rng(0).integers(-2, 3, shape).astype(kind)
+    node = helper.make_node(op, ["x", "w"], ["y"], **attributes)
+    depth = shape[-1] if attributes else shape[-2]
+    x = helper.make_tensor_value_info("x", helper.np_dtype_to_tensor_dtype(weights.dtype), ["m", depth])
+    y = helper.make_tensor_value_info("y", helper.np_dtype_to_tensor_dtype(weights.dtype), None)
+    graph = helper.make_graph([node], "g", [x], [y], [numpy_helper.from_array(weights, "w")])
+    pieces = []
+
+    def spy(source, offset, target, read=BufferSource.read_into):
+        pieces.append(len(target))
+        read(source, offset, target)
+
+    monkeypatch.setattr(BufferSource, "read_into", spy)
+    options = ort.SessionOptions()
+    options.add_session_config_entry("session.disable_reference_fallback", "1")
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=11)
+    session = session_of(model.SerializeToString(), options)
+    assert sum(pieces) == weights.nbytes
+    assert len(pieces) == 1 if weights.ndim == 2 and shape[-1] == 3 else max(pieces) <= 1 << 20
+    feed = np.random.default_rng(1).integers(-1, 2, (2, depth)).astype(kind)
+    (got,) = session.run(None, {"x": feed})
+    matrix = weights.astype(np.float64)
+    np.testing.assert_array_equal(got, (feed @ (matrix.T if attributes else matrix)).astype(kind))

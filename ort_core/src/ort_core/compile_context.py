@@ -45,12 +45,12 @@ class Context:
             return SparseValue("coo", const.shape, const.values.array(), (const.indices.array(),))
         raise RuntimeException(f"constant '{value.name}' has no data")
 
-    def read_constant(self, value: Value, target: memoryview) -> None:
-        """Copies the stored bytes of a dense constant into `target`, which is as long as they are."""
+    def read_constant(self, value: Value, target: memoryview, offset: int = 0) -> None:
+        """Fills `target` with the stored bytes of a dense constant from `offset` on."""
         if not isinstance(value.const, WeightRef):
             raise RuntimeException(f"constant '{value.name}' has no dense data")
         self._key(value.const)
-        value.const.read_into(target)
+        value.const.read_into(target, offset)
 
     def _key(self, weight: WeightRef) -> int:
         if id(weight) not in self._weights:

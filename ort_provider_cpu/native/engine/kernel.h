@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "engine/attributes.h"
+#include "engine/constant.h"
 #include "engine/tensor.h"
 #include "engine/thread_pool.h"
 
@@ -29,8 +30,7 @@ struct Settings {
 /// An input as it is known when the kernel is made.
 struct InputSpec {
   DType dtype = DType::none;  // none: an optional input that is absent
-  /// The value of a constant, valid until the kernel's constructor returns (and later only if it is not released).
-  const Tensor* constant = nullptr;
+  Constant* constant = nullptr;
   /// What the model says of the shape: null if even the rank is unknown; unknown dimensions are -1.
   const Shape* shape = nullptr;
 
@@ -58,8 +58,11 @@ class NodeSpec {
   int n_inputs() const { return static_cast<int>(inputs.size()); }
   bool has_input(int i) const { return i < n_inputs() && inputs[i].present(); }
   DType dtype(int i) const { return i < n_inputs() ? inputs[i].dtype : DType::none; }
-  /// The constant at input `i`, or null.
-  const Tensor* constant(int i) const { return i < n_inputs() ? inputs[i].constant : nullptr; }
+  /// The constant at input `i`, or null. Its data is valid until the kernel's constructor returns (and later only if it
+  /// is not released).
+  const Tensor* constant(int i) const { return stored_constant(i) ? &inputs[i].constant->load() : nullptr; }
+  /// The same before it is in memory, for those that read it in pieces.
+  Constant* stored_constant(int i) const { return i < n_inputs() ? inputs[i].constant : nullptr; }
   /// Declares that the data of constant `i` is not needed any more: the kernel has packed it. Its type and shape stay.
   void release_constant(int i) const { released_[i] = true; }
   bool is_released(int i) const { return released_[i]; }

@@ -84,7 +84,7 @@ Planner::Planner(const Program& program, std::span<const Tensor> inputs)
   plan_->tensors.resize(n);
   for (size_t slot = 0; slot < n; ++slot) {
     const Program::Slot& source = program.slots_[slot];
-    plan_->tensors[slot] = source.kind == Program::SlotKind::constant ? source.constant : Tensor{};
+    plan_->tensors[slot] = source.constant != nullptr ? source.constant->tensor() : Tensor{};
   }
   for (size_t i = 0; i < inputs.size(); ++i) {
     plan_->tensors[program.inputs_[i]] = {nullptr, inputs[i].dtype, inputs[i].shape};

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <exception>
 #include <new>
 
 #include "engine/frame.h"
@@ -12,19 +13,40 @@ namespace ort_cpu {
 namespace {
 constexpr size_t kMostPlans = 32;
 constexpr size_t kMostFrames = 8;
+
+/// Stands for a node whose attributes no kernel accepts: the model may hold it, what runs it gets the error.
+class Refusal : public Kernel {
+ public:
+  explicit Refusal(std::exception_ptr error) : error_(std::move(error)) {}
+  void plan(PlanContext&) const override { std::rethrow_exception(error_); }
+  void run(RunContext&) const override { std::rethrow_exception(error_); }
+
+ private:
+  const std::exception_ptr error_;
+};
+
 }  // namespace
 
 Program::Program(std::shared_ptr<Environment> environment) : environment_(std::move(environment)) {}
 Program::~Program() = default;
 
 int Program::add_input(const SlotType& type) {
-  slots_.push_back({SlotKind::input, type, {}, nullptr});
+  slots_.push_back({SlotKind::input, type});
   inputs_.push_back(static_cast<int>(slots_.size()) - 1);
   return inputs_.back();
 }
 
 int Program::add_constant(const Tensor& tensor, std::shared_ptr<const void> owner, int uses) {
-  slots_.push_back({SlotKind::constant, {tensor.dtype, true, tensor.shape}, tensor, std::move(owner), uses});
+  slots_.push_back({SlotKind::constant,
+                    {tensor.dtype, true, tensor.shape},
+                    std::make_unique<Constant>(tensor, std::move(owner)),
+                    uses});
+  return static_cast<int>(slots_.size()) - 1;
+}
+
+int Program::add_constant(DType dtype, const Shape& shape, std::unique_ptr<ConstantFile> file) {
+  slots_.push_back(
+      {SlotKind::constant, {dtype, true, shape}, std::make_unique<Constant>(dtype, shape, std::move(file), transfer_), 1});
   return static_cast<int>(slots_.size()) - 1;
 }
 
@@ -40,8 +62,7 @@ std::vector<int> Program::add_node(const std::string& domain, const std::string&
       continue;
     }
     const Slot& slot = slots_.at(index);
-    specs.push_back({slot.type.dtype, slot.kind == SlotKind::constant ? &slot.constant : nullptr,
-                     slot.type.has_shape ? &slot.type.shape : nullptr});
+    specs.push_back({slot.type.dtype, slot.constant.get(), slot.type.has_shape ? &slot.type.shape : nullptr});
   }
   std::vector<DType> dtypes;
   for (const SlotType& type : outputs) dtypes.push_back(type.dtype);
@@ -50,20 +71,25 @@ std::vector<int> Program::add_node(const std::string& domain, const std::string&
   Instruction instruction{nullptr, inputs, {}, op, label};
   try {
     instruction.kernel = entry->make(node);
-  } catch (...) {
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::invalid_argument) rethrow_with_label(instruction);
+    instruction.kernel = std::make_unique<Refusal>(std::current_exception());
+  } catch (const std::bad_alloc&) {
     rethrow_with_label(instruction);
   }
   for (size_t i = 0; i < inputs.size(); ++i) {
-    if (inputs[i] < 0 || !node.is_released(static_cast<int>(i))) continue;
+    if (inputs[i] < 0 || slots_[inputs[i]].constant == nullptr) continue;
     Slot& slot = slots_[inputs[i]];
-    if (--slot.uses == 0) slot.owner.reset(), slot.constant.data = nullptr;
+    if (!node.is_released(static_cast<int>(i))) slot.constant->keep();
+    else if (--slot.uses == 0) slot.constant->drop();
   }
+  transfer_.reuse();
   for (const SlotType& type : outputs) {
     if (type.dtype == DType::none) {
       instruction.outputs.push_back(-1);
       continue;
     }
-    slots_.push_back({SlotKind::temporary, type, {}, nullptr});
+    slots_.push_back({SlotKind::temporary, type});
     instruction.outputs.push_back(static_cast<int>(slots_.size()) - 1);
   }
   instructions_.push_back(std::move(instruction));
@@ -72,6 +98,7 @@ std::vector<int> Program::add_node(const std::string& domain, const std::string&
 
 void Program::finish(std::vector<int> outputs, std::vector<SlotType> types) {
   require(outputs.size() == types.size(), "got ", types.size(), " types for ", outputs.size(), " outputs");
+  transfer_.free();
   outputs_ = std::move(outputs);
   output_types_ = std::move(types);
   last_use_.assign(slots_.size(), -1);

@@ -64,12 +64,12 @@ class Program {
   int add_input(const SlotType& type);
   /// `owner` keeps the memory alive until `uses` nodes have been added that release the constant.
   int add_constant(const Tensor& tensor, std::shared_ptr<const void> owner, int uses);
+  /// A constant in a file that only the next node will take; read when its kernel asks for it.
+  int add_constant(DType dtype, const Shape& shape, std::unique_ptr<ConstantFile> file);
   /// Makes the kernel and returns the slots of the outputs (-1 for unwanted ones, whose dtype is none).
   std::vector<int> add_node(const std::string& domain, const std::string& op, const std::string& label,
                             const Attributes& attributes, const std::vector<int>& inputs,
                             const std::vector<SlotType>& outputs);
-  /// Whether the data of a constant is still needed.
-  bool holds(int slot) const { return slots_.at(slot).owner != nullptr; }
   /// `types`: of the outputs, as well as the model tells them.
   void finish(std::vector<int> outputs, std::vector<SlotType> types);
 
@@ -94,8 +94,7 @@ class Program {
   struct Slot {
     SlotKind kind;
     SlotType type;
-    Tensor constant;
-    std::shared_ptr<const void> owner;
+    std::unique_ptr<Constant> constant = nullptr;
     int uses = 0;
   };
 
@@ -104,6 +103,7 @@ class Program {
   void give_frame(std::unique_ptr<Frame> frame) const;
 
   std::shared_ptr<Environment> environment_;
+  TransferMemory transfer_;
   std::vector<Slot> slots_;
   std::vector<Instruction> instructions_;
   std::vector<int> inputs_, outputs_;

@@ -19,6 +19,28 @@ constexpr double kBytesPerNs = 30;
 
 int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
+/// Packs B[k, n], whose first element is number `first` of `b`, from rows of K.
+void pack_rows(const FloatPieces& b, int64_t first, int64_t k, int64_t n, float* packed) {
+  const auto& table = simd::gemm_table();
+  for_pieces(k, n, [&](int64_t row, int64_t rows) {
+    const float* const from = b(first + row * n, rows * n);
+    for (int64_t column = 0; column < n; column += table.panel_columns) {
+      const int64_t columns = std::min(table.panel_columns, n - column);
+      table.pack(from + column, n, 1, rows, columns, 0, 1, packed + column * k + row * packed_size(1, columns));
+    }
+  });
+}
+
+/// The same from B as [n, k].
+void pack_columns(const FloatPieces& b, int64_t first, int64_t k, int64_t n, float* packed) {
+  const auto& table = simd::gemm_table();
+  for_pieces(panels_of(n), table.panel_columns * k, [&](int64_t panel, int64_t panels) {
+    const int64_t column = panel * table.panel_columns;
+    const int64_t columns = std::min(panels * table.panel_columns, n - column);
+    table.pack(b(first + column * k, columns * k), 1, k, k, columns, 0, panels, packed + column * k);
+  });
+}
+
 }  // namespace
 
 int64_t panels_of(int64_t n) { return divide_up(n, simd::gemm_table().panel_columns); }
@@ -28,21 +50,21 @@ int64_t packed_size(int64_t k, int64_t n) {
   return divide_up(n, lanes) * lanes * k;
 }
 
-PreparedMatrices::PreparedMatrices(const float* b, int64_t count, int64_t k, int64_t n, bool transposed) {
-  const auto& table = simd::gemm_table();
+PreparedMatrices::PreparedMatrices(const FloatPieces& b, int64_t count, int64_t k, int64_t n, bool transposed) {
   const bool columns = n <= kFewColumns;
   layout_ = columns ? MatrixLayout::columns : MatrixLayout::panels;
   step_ = columns ? k * n : packed_size(k, n);
   data_ = AlignedArray<float>(static_cast<size_t>(count * step_));
   for (int64_t i = 0; i < count; ++i) {
-    const float* from = b + i * k * n;
-    float* to = data_.data() + i * step_;
+    const int64_t first = i * k * n;
+    float* const to = data_.data() + i * step_;
     if (!columns) {
-      table.pack(from, transposed ? 1 : n, transposed ? k : 1, k, n, 0, panels_of(n), to);
+      if (transposed) pack_columns(b, first, k, n, to);
+      else pack_rows(b, first, k, n, to);
     } else if (transposed) {
-      std::copy_n(from, k * n, to);
+      std::copy_n(b(first, k * n), k * n, to);
     } else {
-      table.transpose(from, n, k, n, to, k);
+      simd::gemm_table().transpose(b(first, k * n), n, k, n, to, k);
     }
   }
 }

@@ -1,6 +1,7 @@
 // Products of float32 matrices, in parallel: constant matrices prepared once, and batches of products of one shape.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -10,15 +11,20 @@
 
 namespace ort_cpu {
 
+constexpr int64_t kPieceFloats = 128 << 10;
+
 /// How a matrix B[K, N] lies in memory.
 enum class MatrixLayout { rows, columns, panels };  // [K, N], [N, K], packed for `simd::gemm_table`
+
+/// Gives `count` floats of constant matrices from `first` on, valid until the next call.
+using FloatPieces = std::function<const float*(int64_t first, int64_t count)>;
 
 /// Constant matrices B[count, K, N], laid out for products of any number of rows.
 class PreparedMatrices {
  public:
   PreparedMatrices() = default;
   /// `b` is [count, K, N], or [count, N, K] if `transposed`.
-  PreparedMatrices(const float* b, int64_t count, int64_t k, int64_t n, bool transposed);
+  PreparedMatrices(const FloatPieces& b, int64_t count, int64_t k, int64_t n, bool transposed);
 
   MatrixLayout layout() const { return layout_; }
   const float* data() const { return data_.data(); }
@@ -30,6 +36,13 @@ class PreparedMatrices {
   int64_t step_ = 0;
   AlignedArray<float> data_;
 };
+
+/// Calls `pack(row, rows)` for pieces of a matrix of `k` rows of `n` floats that a cache holds.
+template <class F>
+void for_pieces(int64_t k, int64_t n, F&& pack) {
+  const int64_t step = std::max<int64_t>(kPieceFloats / std::max<int64_t>(n, 1), 1);
+  for (int64_t row = 0; row < k; row += step) pack(row, std::min(step, k - row));
+}
 
 /// Panels of `n` columns, and the floats that they take.
 int64_t panels_of(int64_t n);

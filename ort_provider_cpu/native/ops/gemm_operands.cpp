@@ -15,6 +15,18 @@ void to_floats(const Tensor& tensor, float* out) {
   }
 }
 
+FloatPieces float_pieces(Constant& constant) {
+  const DType dtype = constant.tensor().dtype;
+  const auto bytes = static_cast<int64_t>(size_of(dtype));
+  return [&constant, dtype, bytes, floats = std::vector<float>()](int64_t first, int64_t count) mutable {
+    const void* const piece = constant.piece(static_cast<size_t>(first * bytes), static_cast<size_t>(count * bytes));
+    if (dtype == DType::f32) return static_cast<const float*>(piece);
+    floats.resize(static_cast<size_t>(count));
+    to_floats({const_cast<void*>(piece), dtype, {count}}, floats.data());
+    return static_cast<const float*>(floats.data());
+  };
+}
+
 void from_floats(const float* values, int64_t count, const Tensor& out) {
   switch (out.dtype) {
     case DType::f16: return simd::convert_table().to_half(values, out.as<uint16_t>(), count);

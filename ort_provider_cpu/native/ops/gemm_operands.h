@@ -2,6 +2,7 @@
 #pragma once
 
 #include "engine/kernel.h"
+#include "ops/gemm.h"
 
 namespace ort_cpu {
 
@@ -9,6 +10,9 @@ namespace ort_cpu {
 void to_floats(const Tensor& tensor, float* out);
 /// Rounds `count` values to the elements of a float32, float16 or bfloat16 tensor.
 void from_floats(const float* values, int64_t count, const Tensor& out);
+
+/// The float32, float16 or bfloat16 elements of a constant as float32, in pieces.
+FloatPieces float_pieces(Constant& constant);
 
 /// Hands out parts of a block of scratch floats, each aligned to a cache line.
 class FloatScratch {

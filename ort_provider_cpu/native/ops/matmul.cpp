@@ -25,20 +25,15 @@ struct ProductOptions {
 class FloatMatMul : public Kernel {
  public:
   FloatMatMul(const NodeSpec& node, const ProductOptions& options) : options_(options) {
-    const Tensor* b = node.constant(1);
-    if (b == nullptr || b->shape.rank() == 0 || b->shape.size() == 0 || node.settings.low_memory) return;
-    const int rank = b->shape.rank();
+    Constant* const b = node.stored_constant(1);
+    if (b == nullptr || node.settings.low_memory) return;
+    const Shape& shape = b->tensor().shape;
+    const int rank = shape.rank();
+    if (rank == 0 || shape.size() == 0) return;
     const bool transposed = options.transpose_b && rank > 1;
-    const int64_t rows = rank > 1 ? b->shape.back(1) : b->shape[0], columns = rank > 1 ? b->shape.back(0) : 1;
+    const int64_t rows = rank > 1 ? shape.back(1) : shape[0], columns = rank > 1 ? shape.back(0) : 1;
     const int64_t k = transposed ? columns : rows, n = transposed ? rows : columns;
-    const int64_t count = b->shape.size_to(std::max(rank - 2, 0));
-    if (b->dtype == DType::f32) {
-      prepared_.emplace(b->as<float>(), count, k, n, transposed);
-    } else {
-      AlignedArray<float> floats(static_cast<size_t>(b->size()));
-      to_floats(*b, floats.data());
-      prepared_.emplace(floats.data(), count, k, n, transposed);
-    }
+    prepared_.emplace(float_pieces(*b), shape.size_to(std::max(rank - 2, 0)), k, n, transposed);
     node.release_constant(1);
   }
 

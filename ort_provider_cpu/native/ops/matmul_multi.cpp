@@ -33,9 +33,10 @@ Shape output_shape(const Shape& x, int64_t n) {
 }
 
 bool all_constant(const NodeSpec& node, int first, int last) {
-  for (int i = first; i < last; ++i)
-    if (node.constant(i) == nullptr || node.constant(i)->shape.rank() != 2 || node.constant(i)->size() == 0)
-      return false;
+  for (int i = first; i < last; ++i) {
+    const Constant* const constant = node.stored_constant(i);
+    if (constant == nullptr || constant->tensor().shape.rank() != 2 || constant->tensor().size() == 0) return false;
+  }
   return !node.settings.low_memory;
 }
 
@@ -48,8 +49,9 @@ class MultiMatMul : public Kernel {
             " inputs: expected x, weights", biased_ ? " and as many biases" : "");
     if (!all_constant(node, 1, 1 + count_)) return;
     for (int i = 0; i < count_; ++i) {
-      const Tensor& w = *node.constant(1 + i);
-      weights_.push_back({w.shape[0], w.shape[1], PreparedMatrices(w.as<float>(), 1, w.shape[0], w.shape[1], false)});
+      Constant& w = *node.stored_constant(1 + i);
+      const int64_t k = w.tensor().shape[0], n = w.tensor().shape[1];
+      weights_.push_back({k, n, PreparedMatrices(float_pieces(w), 1, k, n, false)});
       node.release_constant(1 + i);
     }
   }
@@ -153,13 +155,19 @@ class MultiMatMul : public Kernel {
 class GatedMatMul : public Kernel {
  public:
   explicit GatedMatMul(const NodeSpec& node) : activation_(activation_of(node.attributes, "activation_")) {
-    if (!all_constant(node, 1, 3) || node.constant(1)->shape != node.constant(2)->shape) return;
+    if (!all_constant(node, 1, 3)) return;
+    const Shape& shape = node.stored_constant(1)->tensor().shape;
+    if (node.stored_constant(2)->tensor().shape != shape) return;
     const auto& table = simd::gemm_table();
-    const int64_t k = node.constant(1)->shape[0], n = node.constant(1)->shape[1];
-    const int64_t half = table.panel_columns / 2, panels = (n + half - 1) / half;
+    const int64_t k = shape[0], n = shape[1], half = table.panel_columns / 2, panels = (n + half - 1) / half;
     packed_ = AlignedArray<float>(static_cast<size_t>(panels * table.panel_columns * k));
-    table.pack_gated(node.constant(1)->as<float>(), node.constant(2)->as<float>(), n, 1, k, n, 0, panels,
-                     packed_.data());
+    const FloatPieces gate = float_pieces(*node.stored_constant(1)), up = float_pieces(*node.stored_constant(2));
+    for_pieces(k, n, [&](int64_t row, int64_t rows) {
+      const float *const gate_rows = gate(row * n, rows * n), *const up_rows = up(row * n, rows * n);
+      for (int64_t panel = 0; panel < panels; ++panel)
+        table.pack_gated(gate_rows + panel * half, up_rows + panel * half, n, 1, rows, std::min(half, n - panel * half),
+                         0, 1, packed_.data() + (panel * k + row) * table.panel_columns);
+    });
     is_packed_ = true;
     node.release_constant(1);
     node.release_constant(2);

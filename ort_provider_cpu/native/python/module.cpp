@@ -50,6 +50,21 @@ Tensor tensor_of(nb::handle object, int code) {
   return tensor;
 }
 
+/// A file that Python reads: `read(target, offset)` fills the buffer `target`.
+class PythonFile : public ConstantFile {
+ public:
+  explicit PythonFile(nb::callable read) : read_(std::move(read)) {}
+  void read(size_t offset, void* to, size_t bytes) override {
+    const nb::object target = nb::steal(
+        PyMemoryView_FromMemory(static_cast<char*>(to), static_cast<Py_ssize_t>(bytes), PyBUF_WRITE));
+    if (!target.is_valid()) throw nb::python_error();
+    read_(target, offset);
+  }
+
+ private:
+  nb::callable read_;
+};
+
 /// An element type and, where the rank is known, the dimensions (-1 for unknown ones).
 SlotType slot_type(int code, const std::optional<std::vector<int64_t>>& dims) {
   SlotType type{dtype_of(code), false, {}};
@@ -195,6 +210,13 @@ void bind(nb::module_& module) {
           },
           "array"_a, "element"_a, "uses"_a, "Adds a constant that `uses` nodes will take, and returns its slot.")
       .def(
+          "add_stored_constant",
+          [](Program& self, nb::callable read, int code, const std::vector<int64_t>& dims) {
+            return self.add_constant(dtype_of(code), Shape(dims), std::make_unique<PythonFile>(std::move(read)));
+          },
+          "read"_a, "element"_a, "dims"_a,
+          "Adds a constant that only the next node will take; `read(target, offset)` fills a buffer from its bytes.")
+      .def(
           "add_node",
           [](Program& self, const std::string& domain, const std::string& op, const std::string& label,
              const nb::dict& attributes, const std::vector<int>& inputs, const std::vector<PortType>& outputs) {
@@ -203,7 +225,6 @@ void bind(nb::module_& module) {
           "domain"_a, "op"_a, "label"_a, "attributes"_a, "inputs"_a, "outputs"_a,
           "Adds a node; -1 stands for absent inputs, element type 0 for unwanted outputs. Returns the slots of the "
           "outputs.")
-      .def("holds", &Program::holds, "slot"_a, "Whether the data of a constant is still needed.")
       .def(
           "finish",
           [](Program& self, const std::vector<int>& outputs, const std::vector<PortType>& types) {

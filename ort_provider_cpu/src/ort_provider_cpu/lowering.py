@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
+from functools import partial
 
 from ort_core.errors import NotImplemented as NotImplementedByProvider
 from ort_core.ir.graph import Graph, Node, Value, captures
-from ort_core.ir.tensors import ArrayWeight, WeightRef
+from ort_core.ir.tensors import WeightRef
 from ort_core.ir.types import ElementType
 from ort_core.providers.spec import CompileContext
 from ort_provider_cpu import _native
@@ -15,26 +15,20 @@ from ort_provider_cpu.signature import ABSENT, PortType, attribute_values, port_
 N_CAPTURES = "n_captures"
 """The attribute that tells control flow how many of its last inputs are values that its bodies take from around them."""
 
-SMALLEST_TRANSFER_BYTES = 256 << 10
-ALIGNMENT_BYTES = 64
+SMALLEST_STORED_BYTES = 256 << 10
+"""Smaller constants are read at once."""
 
 _NO_INPUT = -1
-_PACKING = frozenset(
+_STORED_AS_USED = frozenset(
     (
-        "Conv",
-        "BlockedConv",
-        "StemConv",
-        "Gemm",
-        "MatMul",
-        "FusedMatMul",
-        "MultiMatMul",
-        "GatedMatMul",
-        "LSTM",
-        "GRU",
-        "RNN",
+        ElementType.FLOAT,
+        ElementType.DOUBLE,
+        ElementType.FLOAT16,
+        ElementType.BFLOAT16,
+        ElementType.INT8,
+        ElementType.UINT8,
     )
 )
-"""Operators whose kernels pack their weights and let go of the originals."""
 
 
 def lower(graph: Graph, environment: _native.Environment, ctx: CompileContext) -> _native.Program:
@@ -54,7 +48,6 @@ class _Lowering:
         self._ctx = ctx
         self._slots: dict[Value, int] = {}
         self.program = _native.Program(environment)
-        self._transfer = _Transfer(self.program, ctx)
         for value in (*graph.inputs, *captured):
             self._slots[value] = self.program.add_input(_known_type(value))
         for node in graph.nodes:
@@ -76,7 +69,6 @@ class _Lowering:
             attributes[N_CAPTURES] = ("INT", len(captured))
         outputs = [ABSENT if v is None or not v.is_used else _known_type(v) for v in node.outputs]
         slots = self.program.add_node(node.domain, node.op_type, node.where(), attributes, inputs, outputs)
-        self._transfer.node_added()
         self._slots.update({v: slot for v, slot in zip(node.outputs, slots, strict=True) if v is not None})
 
     def _slot(self, value: Value) -> int:
@@ -89,51 +81,23 @@ class _Lowering:
         weight = value.const
         if not isinstance(weight, WeightRef):
             raise NotImplementedByProvider(f"constant '{value.name}' is no dense tensor")
-        if _is_packed(value, weight):
-            return self._transfer.add_constant(value, weight)
+        if _is_read_late(value, weight):
+            return self.program.add_stored_constant(
+                partial(self._ctx.read_constant, value), int(weight.element), weight.shape
+            )
         array = self._ctx.constant(value)
         # A constant of an outer graph may be asked for again by another body.
         return self.program.add_constant(array, int(weight.element), len(value.uses))
 
 
-class _Transfer:
-    """Memory through which large weights pass from the file to the kernels that pack them."""
-
-    def __init__(self, program: _native.Program, ctx: CompileContext) -> None:
-        self._program = program
-        self._ctx = ctx
-        self._memory = np.empty(0, np.uint8)
-        self._used = 0
-        self._slots: list[int] = []
-
-    def add_constant(self, value: Value, weight: WeightRef) -> int:
-        """Adds the constant for the next node."""
-        if len(self._memory) - self._used < weight.nbytes:
-            self._memory, self._used = np.empty(weight.nbytes, np.uint8), 0
-        memory = self._memory[self._used : self._used + weight.nbytes]
-        self._used += weight.nbytes + -weight.nbytes % ALIGNMENT_BYTES
-        self._ctx.read_constant(value, memory.data)
-        array = memory.view(weight.element.dtype).reshape(weight.shape)
-        self._slots.append(self._program.add_constant(array, int(weight.element), 1))
-        return self._slots[-1]
-
-    def node_added(self) -> None:
-        """Uses the memory again, unless the node keeps what it was given."""
-        if any(map(self._program.holds, self._slots)):
-            self._memory = np.empty(0, np.uint8)
-        self._slots.clear()
-        self._used = 0
-
-
-def _is_packed(value: Value, weight: WeightRef) -> bool:
-    """Whether the constant is in a file and the only node that uses it will pack it."""
-    user = value.uses[0].user if len(value.uses) == 1 else None
+def _is_read_late(value: Value, weight: WeightRef) -> bool:
+    """Whether the constant stays in its file until the kernel of the only node that uses it asks for it."""
     return (
-        isinstance(user, Node)
-        and user.op_type in _PACKING
-        and not isinstance(weight, ArrayWeight)
-        and weight.nbytes >= SMALLEST_TRANSFER_BYTES
-        and weight.element in {ElementType.FLOAT, ElementType.DOUBLE, ElementType.FLOAT16, ElementType.BFLOAT16}
+        len(value.uses) == 1
+        and isinstance(value.uses[0].user, Node)
+        and weight.is_seekable
+        and weight.nbytes >= SMALLEST_STORED_BYTES
+        and weight.element in _STORED_AS_USED
     )
 
 

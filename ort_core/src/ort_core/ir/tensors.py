@@ -23,9 +23,12 @@ class WeightRef(ABC):
         element: the element type.
         shape: the dimensions.
         nbytes: the stored size in bytes.
+        is_seekable: whether reading a part costs no more than the part.
     """
 
     __slots__ = ()
+
+    is_seekable: bool = False
 
     element: ElementType
     shape: tuple[int, ...]
@@ -36,8 +39,8 @@ class WeightRef(ABC):
         """The stored bytes, without a copy where the source allows it."""
 
     @abstractmethod
-    def read_into(self, dst: memoryview) -> None:
-        """Copies the stored bytes into `dst` (`nbytes` long).
+    def read_into(self, dst: memoryview, offset: int = 0) -> None:
+        """Fills `dst` with the stored bytes from `offset` on.
 
         Raises:
             Fail: the file became shorter or unreadable.
@@ -63,9 +66,9 @@ class ArrayWeight(WeightRef):
         """The stored bytes."""
         return memoryview(pack(self._array, self.element).data)
 
-    def read_into(self, dst: memoryview) -> None:
-        """Copies the stored bytes into `dst`."""
-        dst[:] = self.view()
+    def read_into(self, dst: memoryview, offset: int = 0) -> None:
+        """Fills `dst` with the stored bytes from `offset` on."""
+        dst[:] = self.view()[offset : offset + len(dst)]
 
     def array(self) -> np.ndarray:
         """The array, without a copy."""
@@ -90,7 +93,7 @@ class ReleasedWeight(WeightRef):
         """Raises RuntimeException."""
         return self.array().data
 
-    def read_into(self, dst: memoryview) -> None:
+    def read_into(self, dst: memoryview, offset: int = 0) -> None:
         """Raises RuntimeException."""
         dst[:] = self.view()
 

@@ -18,6 +18,8 @@ class StoredWeight(WeightRef):
 
     __slots__ = ("element", "nbytes", "offset", "shape", "source")
 
+    is_seekable = True
+
     def __init__(self, source: ByteSource, offset: int, element: ElementType, shape: tuple[int, ...]) -> None:
         self.source = source
         self.offset = offset
@@ -29,9 +31,9 @@ class StoredWeight(WeightRef):
         """The stored bytes; read now if the source is a file."""
         return self.source.view(self.offset, self.nbytes)
 
-    def read_into(self, dst: memoryview) -> None:
-        """Copies the stored bytes into `dst`."""
-        self.source.read_into(self.offset, dst)
+    def read_into(self, dst: memoryview, offset: int = 0) -> None:
+        """Fills `dst` with the stored bytes from `offset` on."""
+        self.source.read_into(self.offset + offset, dst)
 
     def array(self) -> np.ndarray:
         """The decoded tensor in memory of its own, aligned to `ALIGNMENT_BYTES`, read-only."""
@@ -74,9 +76,9 @@ class VarintWeight(WeightRef):
         """The bytes as raw_data would store them."""
         return pack(self.array(), self.element).data
 
-    def read_into(self, dst: memoryview) -> None:
-        """Copies the bytes into `dst`."""
-        dst[:] = self.view()
+    def read_into(self, dst: memoryview, offset: int = 0) -> None:
+        """Fills `dst` with the bytes of `view()` from `offset` on."""
+        dst[:] = self.view()[offset : offset + len(dst)]
 
     def array(self) -> np.ndarray:
         """The decoded tensor.

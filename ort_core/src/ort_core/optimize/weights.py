@@ -29,13 +29,18 @@ class ReshapedWeight(WeightRef):
         if math.prod(self.shape) != math.prod(source.shape):
             raise ValueError(f"cannot reshape {source.shape} to {self.shape}")
 
+    @property
+    def is_seekable(self) -> bool:  # type: ignore[override]
+        """As the source."""
+        return self.source.is_seekable
+
     def view(self) -> memoryview:
         """The stored bytes of the source."""
         return self.source.view()
 
-    def read_into(self, dst: memoryview) -> None:
-        """Copies the stored bytes into `dst`."""
-        self.source.read_into(dst)
+    def read_into(self, dst: memoryview, offset: int = 0) -> None:
+        """Fills `dst` with the stored bytes from `offset` on."""
+        self.source.read_into(dst, offset)
 
     def array(self) -> np.ndarray:
         """The source's array under the new shape."""
@@ -58,9 +63,9 @@ class TransposedWeight(WeightRef):
         """The stored bytes of the permuted tensor."""
         return memoryview(pack(self.array(), self.element).data)
 
-    def read_into(self, dst: memoryview) -> None:
-        """Copies the stored bytes into `dst`."""
-        dst[:] = self.view()
+    def read_into(self, dst: memoryview, offset: int = 0) -> None:
+        """Fills `dst` with the stored bytes from `offset` on."""
+        dst[:] = self.view()[offset : offset + len(dst)]
 
     def array(self) -> np.ndarray:
         """The permuted tensor."""

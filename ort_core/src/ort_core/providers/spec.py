@@ -258,8 +258,10 @@ class CompileContext(Protocol):
     def constant(self, value: Value) -> RuntimeValue:
         """A constant as a host value, made once per session; arrays are read-only."""
 
-    def read_constant(self, value: Value, target: memoryview) -> None:
-        """Copies the stored bytes of a dense constant (see `WeightRef`) into `target`, for providers that repack them."""
+    def read_constant(self, value: Value, target: memoryview, offset: int = 0) -> None:
+        """Fills `target` with the stored bytes of a dense constant (see `WeightRef`) from `offset` on, for providers that
+        repack them; in pieces if the weight `is_seekable`.
+        """
 
     def kernel(self, node: Node) -> Kernel | None:
         """The registered kernel of a custom operator."""

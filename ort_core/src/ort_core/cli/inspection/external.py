@@ -53,7 +53,7 @@ class MissingWeight(WeightRef):
         """Raises Fail with the problem."""
         return self.array().data
 
-    def read_into(self, dst: memoryview) -> None:
+    def read_into(self, dst: memoryview, offset: int = 0) -> None:
         """Raises Fail with the problem."""
         dst[:] = self.view()
 
