@@ -11,6 +11,7 @@ import pytest
 
 from ort_core.providers import discovery
 from ort_core.providers.discovery import entry_points
+from ort_core.providers.entry_points import GROUPS
 from ort_core.providers.entry_points import EntryPoint, scan
 
 GROUP = "ort_core.providers"
@@ -31,12 +32,14 @@ def test_all_groups_are_scanned_and_foreign_ones_ignored(site):
     groups = {
         "console_scripts": {"x": "x:main"},
         "ort_core.custom_ops": {"com.example": "x.ops:library"},
+        "ort_core.custom_op_libraries": {"format": "x.host:load"},
         "ort_core.hooks": {"x": "x.hooks"},
     }
     site.install("x", groups=groups)
     assert [e.value for e in find("com.example", "ort_core.custom_ops")] == ["x.ops:library"]
+    assert [e.value for e in find("format", "ort_core.custom_op_libraries")] == ["x.host:load"]
     assert [e.value for e in find("x", "ort_core.hooks")] == ["x.hooks"]
-    assert set(scan()) == {"ort_core.providers", "ort_core.custom_ops", "ort_core.hooks"}
+    assert set(scan()) == set(GROUPS)
 
 
 def test_egg_info_is_found(site):

@@ -69,6 +69,7 @@ def options():
 
 EXTRAS = {"config", "initializers", "external_initializers", "external_files", "providers", "load_cancelled"} | {
     "cancel_flag",
+    "custom_ops",
     "free_dimensions_by_name",
     "limits",
     "load_progress",

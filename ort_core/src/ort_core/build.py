@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from ort_core.cache.lookup import prepare_cached
 from ort_core.compile_context import Context
+from ort_core.custom_ops.provider import CustomOpProvider
+from ort_core.errors import OrtError
 from ort_core.ir.graph import Model, Value
 from ort_core.ir.passes import Level
 from ort_core.ir.rewrite import check_invariants, release_weights
@@ -70,7 +72,7 @@ def build(
     progress = Progress(options.load_cancelled, options.limits.load_timeout_s, options.load_progress)
     prepared = prepare_cached(source, options, disabled_passes=disabled_passes, progress=progress, expose=expose)
     model = prepared.model
-    context = Context(env, progress)
+    context = Context(env, progress, prepared.custom_ops.find)
     level = Level(options.graph_optimization_level)
     run_passes = functools.partial(_run_provider_passes, prepared, level, frozenset(disabled_passes))
     settings = CompileSettings(model.opset_imports, context, run_passes)
@@ -107,18 +109,21 @@ def _assign_and_compile(
 ) -> tuple[CompiledGraph, Assignment]:
     """Starts again without a provider that fails, until none does."""
     model = prepared.model
+    last = [CustomOpProvider(prepared.custom_ops)] if prepared.custom_ops else []
     while True:
         context.progress.begin("assign")
-        assignment = assign(model, active, fallback=fallback, retype=prepared.infer)
-        for name, error in assignment.failures.items():
-            _drop(name, error, active, on_failure)
+        assignment = assign(
+            model, [*active, *last], fallback=fallback, retype=prepared.infer, custom=prepared.custom_ops
+        )
+        for provider, error in assignment.failures.items():
+            _drop(provider, error, active, on_failure)
         if assignment.failures:
             continue
         context.progress.begin("compile", constant_bytes(model))
         try:
             return compile_graph(model.graph, assignment, settings), assignment
         except CompileFailed as error:
-            _drop(error.provider, error, active, on_failure)
+            _drop(error.failed, error, active, on_failure)
 
 
 def _run_provider_passes(
@@ -135,14 +140,14 @@ def _run_provider_passes(
 
 
 def _drop(
-    name: str,
+    provider: Provider,
     error: Exception,
     active: list[Provider],
     on_failure: Callable[[Provider, Exception], None],
 ) -> None:
-    provider = next((p for p in active if p.name == name), None)
-    if provider is None:
-        raise error
+    if provider not in active:
+        cause = error.__cause__
+        raise cause if isinstance(cause, OrtError) else error
     active.remove(provider)
     on_failure(provider, error)
 

@@ -8,13 +8,14 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from ort_core.errors import RuntimeException
+from ort_core.custom_ops.spec import CustomOp, Kernel, KernelRequest
+from ort_core.errors import Fail, OrtError, RuntimeException
 from ort_core.ir.attributes import SparseWeight
 from ort_core.ir.graph import Node, Value
 from ort_core.ir.tensors import WeightRef
 from ort_core.load.weights import WeightBlocks
 from ort_core.progress import UNWATCHED, Progress
-from ort_core.providers.spec import Kernel, SessionEnv
+from ort_core.providers.spec import SessionEnv
 from ort_core.values import RuntimeValue, SparseValue
 
 T = TypeVar("T")
@@ -23,9 +24,12 @@ T = TypeVar("T")
 class Context:
     """The `CompileContext` of a session."""
 
-    def __init__(self, env: SessionEnv, progress: Progress = UNWATCHED) -> None:
+    def __init__(
+        self, env: SessionEnv, progress: Progress = UNWATCHED, custom: Callable[[Node], CustomOp | None] | None = None
+    ) -> None:
         self.env = env
         self.progress = progress
+        self._custom = custom
         # Weights are keyed by identity and kept, so that no later weight can have the number of one that is gone.
         self._weights: dict[int, WeightRef] = {}
         self._arrays: weakref.WeakValueDictionary[int, np.ndarray] = weakref.WeakValueDictionary()
@@ -66,9 +70,20 @@ class Context:
         result: T = self._prepacked[key]
         return result
 
-    def kernel(self, node: Node) -> Kernel | None:
-        """The registered kernel of a custom operator; none are registered."""
-        return None
+    def kernel(self, node: Node) -> Kernel:
+        """The kernel of a node that calls a custom operator."""
+        op = None if self._custom is None else self._custom(node)
+        if op is None:
+            raise RuntimeException(f"{node.where()} calls no custom operator")
+        constants = {i: self.constant(v) for i, v in enumerate(node.inputs) if v is not None and v.is_constant}
+        try:
+            return op.bind(KernelRequest(node, constants, self.env.config))
+        except OrtError:
+            raise
+        except Exception as error:
+            raise Fail(
+                f"{node.where()}: its custom operator could not make a kernel: {type(error).__name__}: {error}"
+            ) from error
 
     def check(self) -> None:
         """Raises ModelLoadCanceled when loading is to stop."""

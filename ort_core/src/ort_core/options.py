@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import copy
 import ctypes
+import itertools
 import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ort_core.enums import ExecutionMode, ExecutionOrder, GraphOptimizationLevel
 from ort_core.errors import InvalidArgument
-from ort_core.errors import NotImplemented as NotImplementedHere
 from ort_core.limits import Limits
 from ort_core.settings import OptionsBase, Setting, as_bool, as_size
 
 if TYPE_CHECKING:
+    from ort_core.custom_ops.spec import CustomOp
     from ort_core.ort_value import OrtValue
     from ort_core.progress import LoadProgress
 
@@ -59,6 +60,8 @@ class SessionOptions(OptionsBase):
         self._providers: list[tuple[str, dict[str, str]]] = []
         self._load_cancelled = ctypes.c_uint32(0)
         self._limits = Limits()
+        self._custom_ops: list[CustomOp] = []
+        self._custom_op_libraries: dict[str, Sequence[CustomOp]] = {}
         self._load_progress: Callable[[LoadProgress], object] | None = None
 
     @property
@@ -148,15 +151,29 @@ class SessionOptions(OptionsBase):
         return bool(self._providers)
 
     def register_custom_ops_library(self, path: str | os.PathLike[str]) -> None:
-        """Loads a library of custom operators.
+        """Loads a library of custom operators that was built for ONNX Runtime. A library is code: never take its path from a
+        model or from anybody you would not run a program of.
 
         Raises:
             NotImplemented: the package that hosts such libraries is not installed.
+            Fail: it is no such library, or cannot be loaded.
         """
-        raise NotImplementedHere(
-            f"cannot load the custom-op library {os.fspath(path)!r}: the package 'ort-custom-ops' is not installed. "
-            "Install it with: pip install ort-custom-ops"
-        )
+        from ort_core.custom_ops.published import load_library
+
+        name = os.fspath(path)
+        self._custom_op_libraries[name] = load_library(name)
+
+    def register_custom_ops(self, source: Any) -> None:
+        """Adds custom operators: a function decorated with `ort_custom_ops.op`, a module or a list of such, or `CustomOp`s.
+
+        Of several that a node may call, the one that was registered first is taken; libraries come last.
+
+        Raises:
+            TypeError: there are none in it.
+        """
+        from ort_core.custom_ops.catalog import operators_of
+
+        self._custom_ops += operators_of(source)
 
     def set_load_cancellation_flag(self, flag: bool) -> None:
         """True makes sessions that are being created with these options stop with ModelLoadCanceled."""
@@ -164,6 +181,11 @@ class SessionOptions(OptionsBase):
         if value is None:
             raise TypeError(f"set_load_cancellation_flag takes bool, got {type(flag).__name__} {flag!r}")
         self._load_cancelled.value = value
+
+    @property
+    def custom_ops(self) -> Sequence[CustomOp]:
+        """The custom operators that were registered."""
+        return [*self._custom_ops, *itertools.chain.from_iterable(self._custom_op_libraries.values())]
 
     @property
     def free_dimensions_by_name(self) -> Mapping[str, int]:
@@ -215,12 +237,16 @@ class SessionOptions(OptionsBase):
         state["_load_progress"] = None
         state["_load_cancelled"] = self._load_cancelled.value
         state["_external_files"] = {k: bytes(v) for k, v in self._external_files.items()}
+        state["_custom_op_libraries"] = list(self._custom_op_libraries)
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._load_cancelled = ctypes.c_uint32(state["_load_cancelled"])
         self._external_files = {k: memoryview(v) for k, v in state["_external_files"].items()}
+        self._custom_op_libraries = {}
+        for path in state["_custom_op_libraries"]:
+            self.register_custom_ops_library(path)
 
 
 class RunOptions(OptionsBase):

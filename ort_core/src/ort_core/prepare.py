@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from ort_core.custom_ops.catalog import CustomOps, custom_ops_of
 from ort_core.errors import InvalidArgument, InvalidGraph
 from ort_core.ir.attributes import SparseWeight
 from ort_core.ir.graph import Graph, Model, Node
@@ -56,12 +57,14 @@ class PreparedModel(NamedTuple):
     Attributes:
         infer: infers types again after a change of the graph.
         passes: what providers' own passes get.
+        custom_ops: what its nodes may call beside ONNX's operators.
     """
 
     model: Model
     interface: ModelInterface
     infer: Callable[[Model], object]
     passes: PassContext
+    custom_ops: CustomOps
 
 
 def prepare(
@@ -86,8 +89,9 @@ def prepare(
     if expose is not None:
         expose(model)
     declared_ir = model.header.ir_version
-    infer = inference(progress)
-    model = normalize_opset(model, infer=infer, progress=progress)
+    custom = custom_ops_of(model, options.custom_ops)
+    infer = inference(progress, custom)
+    model = normalize_opset(model, infer=infer, custom=custom.keys, progress=progress)
     if options.free_dimensions_by_name or options.free_dimensions_by_denotation:
         from ort_core.infer.dimensions import override_dimensions
 
@@ -98,7 +102,7 @@ def prepare(
     level = Level(options.graph_optimization_level)
     passes = pass_context(model, options.limits, progress)
     progress.begin("optimize")
-    optimize(model, level, passes, extra=hooks.graph_passes(level), disabled=disabled_passes)
+    optimize(model, level, passes, extra=hooks.graph_passes(level), disabled=disabled_passes, custom=custom.inference)
     if options.optimized_model_filepath:
         from ort_core.load.declared_opset import older_declaration
         from ort_core.load.save import save_model
@@ -106,7 +110,7 @@ def prepare(
         with older_declaration(model, declared_ir):
             save_model(model, options.optimized_model_filepath)
     dump("optimize", model.graph)
-    return PreparedModel(model, interface, infer, passes)
+    return PreparedModel(model, interface, infer, passes, custom)
 
 
 def load(source: Any, options: SessionOptions, progress: Progress = UNWATCHED) -> Model:
@@ -174,13 +178,13 @@ def _with_names(type_: ValueType | None, names: Collection[str]) -> ValueType | 
     return replace(type_, shape=tuple(None if isinstance(d, str) and d not in names else d for d in type_.shape))
 
 
-def inference(progress: Progress) -> Callable[[Model], object]:
+def inference(progress: Progress, custom: CustomOps) -> Callable[[Model], object]:
     """Type inference for `PreparedModel.infer`, loaded when it is called."""
 
     def infer(model: Model) -> object:
         from ort_core.infer.shapes import infer_types
 
-        return infer_types(model, progress=progress)
+        return infer_types(model, custom.inference, progress=progress)
 
     return infer
 

@@ -8,7 +8,8 @@
 
 namespace ort_cpu {
 
-enum class ErrorKind { fail, invalid_argument, not_implemented, out_of_memory, cancelled };
+/// `status_fail`: a custom operator's kernel answered with the code FAIL.
+enum class ErrorKind { fail, invalid_argument, not_implemented, out_of_memory, cancelled, status_fail };
 
 /// A failure with its kind. Kernels say what was wrong with which input or attribute; the engine adds the node's name.
 class Error : public std::runtime_error {

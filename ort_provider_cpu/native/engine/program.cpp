@@ -84,6 +84,17 @@ std::vector<int> Program::add_node(const std::string& domain, const std::string&
     else if (--slot.uses == 0) slot.constant->drop();
   }
   transfer_.reuse();
+  return add_instruction(std::move(instruction), outputs);
+}
+
+std::vector<int> Program::add_node(std::unique_ptr<Kernel> kernel, const std::string& op, const std::string& label,
+                                   const std::vector<int>& inputs, const std::vector<SlotType>& outputs) {
+  for (int slot : inputs)
+    if (slot >= 0 && slots_.at(slot).constant != nullptr) slots_[slot].constant->keep();
+  return add_instruction({std::move(kernel), inputs, {}, op, label}, outputs);
+}
+
+const std::vector<int>& Program::add_instruction(Instruction instruction, const std::vector<SlotType>& outputs) {
   for (const SlotType& type : outputs) {
     if (type.dtype == DType::none) {
       instruction.outputs.push_back(-1);

@@ -70,6 +70,9 @@ class Program {
   std::vector<int> add_node(const std::string& domain, const std::string& op, const std::string& label,
                             const Attributes& attributes, const std::vector<int>& inputs,
                             const std::vector<SlotType>& outputs);
+  /// The same with a kernel that is made already.
+  std::vector<int> add_node(std::unique_ptr<Kernel> kernel, const std::string& op, const std::string& label,
+                            const std::vector<int>& inputs, const std::vector<SlotType>& outputs);
   /// `types`: of the outputs, as well as the model tells them.
   void finish(std::vector<int> outputs, std::vector<SlotType> types);
 
@@ -98,6 +101,8 @@ class Program {
     int uses = 0;
   };
 
+  /// Adds the instruction with slots for its outputs, which it returns.
+  const std::vector<int>& add_instruction(Instruction instruction, const std::vector<SlotType>& outputs);
   std::shared_ptr<const Plan> plan_for(std::span<const Tensor> inputs) const;
   std::unique_ptr<Frame> take_frame() const;
   void give_frame(std::unique_ptr<Frame> frame) const;

@@ -16,6 +16,7 @@ const char* name_of(ErrorKind kind) {
     case ErrorKind::not_implemented: return "not_implemented";
     case ErrorKind::out_of_memory: return "out_of_memory";
     case ErrorKind::cancelled: return "cancelled";
+    case ErrorKind::status_fail: return "status_fail";
   }
   return "fail";
 }

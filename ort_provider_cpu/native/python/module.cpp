@@ -15,6 +15,7 @@
 #include "engine/program.h"
 #include "engine/registry.h"
 #include "ops/chain.h"
+#include "ops/custom_kernel.h"
 #include "python/exceptions.h"
 #include "python/runner.h"
 #include "simd/isa.h"
@@ -48,6 +49,14 @@ Tensor tensor_of(nb::handle object, int code) {
   if (static_cast<size_t>(PyArray_NBYTES(array)) != tensor.size_bytes())
     throw_invalid("the array's elements have another size than ", name_of(tensor.dtype));
   return tensor;
+}
+
+/// Keeps a Python object alive, from any thread.
+std::shared_ptr<const void> owner_of(nb::object object) {
+  return {object.release().ptr(), [](const void* held) {
+            const nb::gil_scoped_acquire gil;
+            Py_DECREF(static_cast<PyObject*>(const_cast<void*>(held)));
+          }};
 }
 
 /// A file that Python reads: `read(target, offset)` fills the buffer `target`.
@@ -201,12 +210,7 @@ void bind(nb::module_& module) {
       .def(
           "add_constant",
           [](Program& self, nb::object array, int code, int uses) {
-            const Tensor tensor = tensor_of(array, code);
-            std::shared_ptr<const void> owner(array.inc_ref().ptr(), [](const void* object) {
-              const nb::gil_scoped_acquire gil;
-              Py_DECREF(static_cast<PyObject*>(const_cast<void*>(object)));
-            });
-            return self.add_constant(tensor, std::move(owner), uses);
+            return self.add_constant(tensor_of(array, code), owner_of(array), uses);
           },
           "array"_a, "element"_a, "uses"_a, "Adds a constant that `uses` nodes will take, and returns its slot.")
       .def(
@@ -226,6 +230,18 @@ void bind(nb::module_& module) {
           "Adds a node; -1 stands for absent inputs, element type 0 for unwanted outputs. Returns the slots of the "
           "outputs.")
       .def(
+          "add_custom_node",
+          [](Program& self, nb::object kernel, uintptr_t entry, const std::string& op, const std::string& label,
+             const std::vector<int>& inputs, const std::vector<PortType>& outputs) {
+            const std::vector<SlotType> types = slot_types(outputs);
+            std::vector<DType> dtypes;
+            for (const SlotType& type : types) dtypes.push_back(type.dtype);
+            auto made = make_custom_kernel(reinterpret_cast<const OrtCoreKernel*>(entry), owner_of(kernel), dtypes);
+            return self.add_node(std::move(made), op, label, inputs, types);
+          },
+          "kernel"_a, "entry"_a, "op"_a, "label"_a, "inputs"_a, "outputs"_a,
+          "As `add_node`, with the native entry of a custom operator's kernel, which lives as long as `kernel` does.")
+      .def(
           "finish",
           [](Program& self, const std::vector<int>& outputs, const std::vector<PortType>& types) {
             self.finish(outputs, slot_types(types));
@@ -243,6 +259,10 @@ void bind(nb::module_& module) {
 
   module.def("decline_reason", &decline_reason, "domain"_a, "op"_a, "attributes"_a, "inputs"_a, "outputs"_a,
              "Why no kernel takes a node of these types; None if one does.");
+  module.def(
+      "has_kernel",
+      [](const std::string& domain, const std::string& op) { return Registry::instance().find(domain, op) != nullptr; },
+      "domain"_a, "op"_a, "Whether there is a kernel for an operator, of whatever types.");
   module.def("registered_kernels", &registered_kernels,
              "(domain, operator, input types, output types) of every kernel.");
   module.def(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 from ort_core.errors import NotImplemented as NotImplementedByProvider
@@ -68,8 +69,17 @@ class _Lowering:
         if bodies:
             attributes[N_CAPTURES] = ("INT", len(captured))
         outputs = [ABSENT if v is None or not v.is_used else _known_type(v) for v in node.outputs]
-        slots = self.program.add_node(node.domain, node.op_type, node.where(), attributes, inputs, outputs)
+        if _native.has_kernel(node.domain, node.op_type):
+            slots = self.program.add_node(node.domain, node.op_type, node.where(), attributes, inputs, outputs)
+        else:
+            slots = self._add_custom(node, inputs, outputs)
         self._slots.update({v: slot for v, slot in zip(node.outputs, slots, strict=True) if v is not None})
+
+    def _add_custom(self, node: Node, inputs: Sequence[int], outputs: Sequence[PortType]) -> Sequence[int]:
+        kernel = self._ctx.kernel(node)
+        if kernel.native is None:
+            raise NotImplementedByProvider(f"the kernel of {node.where()} has no native entry")
+        return self.program.add_custom_node(kernel.fn, kernel.native, node.op_type, node.where(), inputs, outputs)
 
     def _slot(self, value: Value) -> int:
         slot = self._slots.get(value)

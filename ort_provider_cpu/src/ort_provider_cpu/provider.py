@@ -6,9 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from ort_core import errors
-from ort_core.ir.graph import Node
+from ort_core.custom_ops.spec import CustomOp
+from ort_core.devices import HOST
+from ort_core.ir.graph import Node, Value
 from ort_core.ir.passes import Level, Pass
 from ort_core.ir.schema import operator_signature
+from ort_core.ir.types import ElementType
 from ort_core.providers.spec import (
     Claim,
     CompileContext,
@@ -33,6 +36,7 @@ _native.set_exception_classes(
         "not_implemented": errors.NotImplemented,
         "out_of_memory": errors.OutOfMemory,
         "cancelled": errors.Fail,
+        "status_fail": errors.Fail,
     }
 )
 
@@ -42,6 +46,7 @@ class CpuProvider(Provider):
 
     written_for: ClassVar[Mapping[str, int]] = {"": 28, "ai.onnx.ml": 5}
     """Domain to the operator-set version that the kernels follow."""
+    runs_custom_kernels = True
 
     def __init__(self, name: str, options: CpuOptions, env: SessionEnv) -> None:
         self.name = name
@@ -62,7 +67,8 @@ class CpuProvider(Provider):
     def claim(self, view: GraphView) -> Iterable[Claim | Decline]:
         """One claim for each node; the core joins them to partitions."""
         for node in view.nodes:
-            reason = self._decline_reason(node, view.opsets)
+            op = view.custom(node)
+            reason = self._decline_reason(node, view.opsets) if op is None else _custom_decline_reason(node, op)
             yield Claim((node,)) if reason is None else Decline(node, reason)
 
     def _decline_reason(self, node: Node, opsets: Mapping[str, int]) -> str | None:
@@ -76,7 +82,7 @@ class CpuProvider(Provider):
         for value in (*node.inputs, *node.outputs):
             known = port_type(value)
             if known is None:
-                return f"'{value.name if value else ''}' is no tensor of a known type"
+                return _not_known(value)
             types.append(known)
         n_inputs = len(node.inputs)
         outputs = [element for element, _ in types[n_inputs:]]
@@ -107,3 +113,21 @@ class CpuProvider(Provider):
         """Gives the memory of idle runs back."""
         self.control("trim", {})
         self._executables.clear()
+
+
+def _custom_decline_reason(node: Node, op: CustomOp) -> str | None:
+    """Why the engine leaves a custom node to the core."""
+    if op.device_type != HOST.type or not op.has_native:
+        return "the custom operator has no native kernel for the host"
+    if _native.has_kernel(node.domain, node.op_type):
+        return "the custom operator stands in for one of the engine's"
+    for value in (*node.inputs, *node.outputs):
+        if (known := port_type(value)) is None:
+            return _not_known(value)
+        if known[0] == ElementType.STRING:
+            return "strings run on the core"
+    return None
+
+
+def _not_known(value: Value | None) -> str:
+    return f"'{value.name if value else ''}' is no tensor of a known type"

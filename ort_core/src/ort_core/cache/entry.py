@@ -13,6 +13,7 @@ from ort_core.cache.encode import encode
 from ort_core.cache.folder import CacheFolder, open_folder
 from ort_core.cache.key import circumstances, entry_key
 from ort_core.cache.weights import NotStorableError, read_weights
+from ort_core.custom_ops.catalog import custom_ops_of
 from ort_core.errors import Fail, InvalidArgument, ModelLoadCanceled, NoSuchFile, OrtError
 from ort_core.ir.tensors import ArrayWeight
 from ort_core.load.external_data import ExternalData
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from ort_core.progress import Progress
 
 logger = logging.getLogger("ort_core.cache")
+
+_CALLS_CUSTOM_OPS = "it calls custom operators"
 
 MAX_BYTES_IN_MEMORY = 64 << 20
 """What is given in memory has no stamp and is hashed for every session. Above this size that costs more than it saves."""
@@ -110,7 +113,11 @@ class Entry:
         dump("optimize", model.graph)
         limits = self._options.limits
         logger.debug("'%s' comes from the cache, entry %s", self._data.name, name)
-        return PreparedModel(model, interface, inference(self._progress), pass_context(model, limits, self._progress))
+        custom = custom_ops_of(model, ())
+        if custom:
+            raise NotStorableError(_CALLS_CUSTOM_OPS)
+        infer, passes = inference(self._progress, custom), pass_context(model, limits, self._progress)
+        return PreparedModel(model, interface, infer, passes, custom)
 
     def store(self, prepared: PreparedModel) -> None:
         """Makes the entry, unless a file changed meanwhile or the model holds something that has no form in an entry."""
@@ -129,6 +136,8 @@ class Entry:
         name = self._name(files) if self._is_read(sources.get("")) else None
         if name is None:
             raise NotStorableError("it changed while it was loaded")
+        if prepared.custom_ops:
+            raise NotStorableError(_CALLS_CUSTOM_OPS)
         document, blob = encode(prepared.model, prepared.interface, _given(self._options))
         if files:
             self._folder.write(f"{self._key}.files", {"files": [*files]})

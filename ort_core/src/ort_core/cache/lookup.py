@@ -26,12 +26,14 @@ def prepare_cached(
     """What `prepare` gives, from the cache where the options switch it on.
 
     Not cached are models that are given as messages or read by a plugin, that get other outputs (`expose`) or are saved
-    (`optimized_model_filepath`), that passes work on which were registered in this process, and files that were
-    written just before.
+    (`optimized_model_filepath`), that may call custom operators, that passes work on which were registered in this process,
+    and files that were written just before.
     """
     entry = None
     settings = cache_settings(options.config)
-    may_be_cached = isinstance(source, str | os.PathLike | bytes) and not options.optimized_model_filepath
+    may_be_cached = isinstance(source, str | os.PathLike | bytes) and not (
+        options.optimized_model_filepath or options.custom_ops
+    )
     if settings is not None and may_be_cached and expose is None:
         from ort_core.cache.entry import find_entry
         from ort_core.providers import hooks

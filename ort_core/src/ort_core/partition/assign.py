@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from ort_core.custom_ops.catalog import CustomOps
 from ort_core.errors import InvalidGraph
 from ort_core.errors import NotImplemented as NoKernel
 from ort_core.ir.graph import Model, Node
 from ort_core.ir.rewrite import inline_function
-from ort_core.partition.claims import Assignment, is_control_flow, offer
+from ort_core.partition.claims import NO_CUSTOM_OPS, Assignment, is_control_flow, offer
 from ort_core.partition.functions import function_of
 from ort_core.providers.spec import Provider
 
@@ -22,6 +23,7 @@ def assign(
     *,
     fallback: Provider | None,
     retype: Callable[[Model], object],
+    custom: CustomOps = NO_CUSTOM_OPS,
 ) -> Assignment:
     """Assigns every node of `model`; calls of functions that no provider takes are replaced by their bodies.
 
@@ -29,6 +31,7 @@ def assign(
         providers: in priority order.
         fallback: takes what is left when the providers and the functions are exhausted.
         retype: infers types again after functions were expanded.
+        custom: the custom operators that nodes may call.
 
     Returns:
         An assignment that is complete unless it has failures: then assign again without those providers.
@@ -39,7 +42,7 @@ def assign(
     result = Assignment()
     for asked in ([*providers], [*providers, fallback] if fallback is not None else []):
         for _ in range(MAX_EXPANSIONS):
-            offer(model.graph, asked, model.opset_imports, result)
+            offer(model.graph, asked, model.opset_imports, result, custom)
             if result.failures:
                 return result
             if not _expand_functions(model, result):

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ort_core.custom_ops.catalog import CustomOps
 from ort_core.errors import EPFail
 from ort_core.ir.graph import Graph, Node
 from ort_core.ir.schema import CONTROL_FLOW
 from ort_core.providers.spec import Claim, Decline, GraphView, Provider
+
+NO_CUSTOM_OPS = CustomOps()
 
 
 @dataclass(slots=True)
@@ -24,7 +27,7 @@ class Assignment:
 
     claims: dict[Node, tuple[Provider, Claim]] = field(default_factory=dict)
     declines: dict[Node, list[tuple[str, str]]] = field(default_factory=dict)
-    failures: dict[str, Exception] = field(default_factory=dict)
+    failures: dict[Provider, Exception] = field(default_factory=dict)
 
     def provider_of(self, node: Node) -> Provider | None:
         """The provider of a node; None when the core runs it."""
@@ -43,26 +46,37 @@ def is_control_flow(node: Node) -> bool:
     return node.domain == "" and node.op_type in CONTROL_FLOW
 
 
-def offer(graph: Graph, providers: Sequence[Provider], opsets: Mapping[str, int], result: Assignment) -> None:
-    """Offers the unclaimed nodes of `graph`, innermost bodies first, to each provider in turn."""
+def offer(
+    graph: Graph,
+    providers: Sequence[Provider],
+    opsets: Mapping[str, int],
+    result: Assignment,
+    custom: CustomOps = NO_CUSTOM_OPS,
+) -> None:
+    """Offers the unclaimed nodes of `graph`, innermost bodies first, to each provider in turn.
+
+    Nodes of custom operators are offered only to providers that run their kernels.
+    """
     for node in graph.nodes:
         for body in node.subgraphs:
-            offer(body, providers, opsets, result)
+            offer(body, providers, opsets, result, custom)
     for provider in providers:
-        if provider.name in result.failures:
+        if provider in result.failures:
             continue
         nodes = tuple(n for n in graph.nodes if n not in result.claims)
         if not nodes:
             return
+        if custom and not provider.runs_custom_kernels:
+            nodes = tuple(n for n in nodes if (n.domain, n.op_type) not in custom.keys)
         try:
-            answers = list(provider.claim(GraphView(nodes, graph, opsets)))
+            answers = list(provider.claim(GraphView(nodes, graph, opsets, custom.find)))
             open_nodes = set(nodes)
             for answer in answers:
                 _accept(answer, provider, open_nodes, result)
         except Exception as error:
             failure = EPFail(f"{provider.name} failed while claiming nodes: {type(error).__name__}: {error}")
             failure.__cause__ = error
-            result.failures[provider.name] = failure
+            result.failures[provider] = failure
             withdraw(provider, result)
 
 

@@ -14,11 +14,11 @@ from ort_core.providers.spec import CompileContext, Executable, Partition, Provi
 
 
 class CompileFailed(EPFail):
-    """A provider could not compile a partition; `provider` is its name."""
+    """A provider, `failed`, could not compile a partition."""
 
-    def __init__(self, provider: str, message: str) -> None:
+    def __init__(self, failed: Provider, message: str) -> None:
         super().__init__(message)
-        self.provider = provider
+        self.provider, self.failed = failed.name, failed
 
 
 class CompiledPartition(NamedTuple):
@@ -62,7 +62,7 @@ def compile_graph(graph: Graph, assignment: Assignment, settings: CompileSetting
     """Cuts and compiles `graph` and the bodies that the core runs.
 
     Raises:
-        CompileFailed: naming the provider that failed.
+        CompileFailed: with the provider that failed.
     """
     items: list[CompiledPartition | ControlFlow] = []
     for item in cut(graph, assignment, settings.opsets, prefix):
@@ -91,7 +91,7 @@ def _compile(item: Cut, settings: CompileSettings) -> CompiledPartition:
         raise
     except Exception as error:
         raise CompileFailed(
-            provider.name,
+            provider,
             f"{provider.name} could not compile partition '{item.partition.name}' ({len(item.nodes)} nodes, first "
             f"{item.nodes[0].where()}): {type(error).__name__}: {error}",
         ) from error

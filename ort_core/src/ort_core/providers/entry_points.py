@@ -15,8 +15,9 @@ from typing import Any, NamedTuple
 
 PROVIDERS = "ort_core.providers"
 CUSTOM_OPS = "ort_core.custom_ops"
+CUSTOM_OP_LIBRARIES = "ort_core.custom_op_libraries"
 HOOKS = "ort_core.hooks"
-GROUPS = (PROVIDERS, CUSTOM_OPS, HOOKS)
+GROUPS = (PROVIDERS, CUSTOM_OPS, CUSTOM_OP_LIBRARIES, HOOKS)
 
 _MARK = b"ort_core."
 _METADATA_SUFFIXES = (".dist-info", ".egg-info")
@@ -27,7 +28,7 @@ class EntryPoint(NamedTuple):
     """One entry point of an installed distribution.
 
     Attributes:
-        name: the provider's name, the custom operators' domain, or any name for hooks.
+        name: the provider's name, the custom operators' domain, the kind of custom-op libraries, or any name for hooks.
         value: `module:attribute`.
         location: the metadata directory, or the archive.
     """

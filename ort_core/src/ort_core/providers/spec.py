@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import ctypes
     import logging
 
+    from ort_core.custom_ops.spec import CustomOp, Kernel
     from ort_core.ir.passes import Level, Pass
     from ort_core.ir.tensors import WeightRef
     from ort_core.ir.types import ElementType
@@ -177,18 +178,25 @@ class GraphView:
         nodes: the nodes that nobody has claimed yet, in topological order.
         graph: the graph that holds them; only `nodes` may be claimed.
         opsets: domain to version, after normalisation.
+        custom: the custom operator that a node calls, or None.
     """
 
     nodes: tuple[Node, ...]
     graph: Graph
     opsets: Mapping[str, int]
+    custom: Callable[[Node], CustomOp | None] = lambda node: None
 
 
 class Provider(ABC):
-    """An execution provider in one session. `close` is called once; results already returned stay valid."""
+    """An execution provider in one session. `close` is called once; results already returned stay valid.
+
+    Attributes:
+        runs_custom_kernels: whether it is offered nodes of custom operators, to run them with `CompileContext.kernel`.
+    """
 
     name: str
     device: Device = HOST
+    runs_custom_kernels: ClassVar[bool] = False
 
     @abstractmethod
     def claim(self, view: GraphView) -> Iterable[Claim | Decline]:
@@ -238,13 +246,6 @@ class Partition:
         return tuple(v for v in self.graph.initializers.values() if not self.graph.is_input(v))
 
 
-class Kernel(NamedTuple):
-    """A custom operator's kernel: a Python callable and, where there is one, the address of a C entry."""
-
-    fn: Callable[..., Any]
-    native: int | None = None
-
-
 class CompileContext(Protocol):
     """What `compile` gets from the core."""
 
@@ -263,8 +264,12 @@ class CompileContext(Protocol):
         repack them; in pieces if the weight `is_seekable`.
         """
 
-    def kernel(self, node: Node) -> Kernel | None:
-        """The registered kernel of a custom operator."""
+    def kernel(self, node: Node) -> Kernel:
+        """The kernel of a node for which `GraphView.custom` names an operator; its `native` entry is valid as long as it is.
+
+        Raises:
+            OrtError: the operator refuses the node's attributes.
+        """
 
     def check(self) -> None:
         """Raises when loading was cancelled."""

@@ -1,0 +1,1 @@
+"""Custom operators: what a package of operators implements (`spec`), and how the core finds and runs them."""

@@ -1,0 +1,135 @@
+"""The custom operators of a session: those of its options, of hooks, and of installed packages."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from ort_core.custom_ops.spec import CustomOp
+from ort_core.errors import InvalidGraph
+
+if TYPE_CHECKING:
+    from ort_core.ir.graph import Model, Node
+    from ort_core.ir.types import ValueType
+
+MARK = "__ort_custom_op__"
+"""The attribute of a Python object, such as a decorated function, that holds the operator that it stands for."""
+
+_Key: TypeAlias = tuple[str, str]
+
+
+def operators_of(source: Any) -> Iterator[CustomOp]:
+    """The operators that an object stands for: itself, what it is marked with, or those of a module or an iterable.
+
+    Raises:
+        TypeError: it holds none.
+    """
+    found = list(_find(source))
+    if not found:
+        raise TypeError(
+            f"{_name(source)} holds no custom operators. Give functions decorated with ort_custom_ops.op, CustomOp objects, or "
+            "a module or list of such."
+        )
+    yield from found
+
+
+def _find(source: Any) -> Iterator[CustomOp]:
+    marked = source if isinstance(source, CustomOp) else getattr(source, MARK, None)
+    if isinstance(marked, CustomOp):
+        yield marked
+    elif isinstance(source, ModuleType):
+        for item in list(vars(source).values()):
+            if not isinstance(item, ModuleType):
+                yield from _find_one(item)
+    elif isinstance(source, Iterable) and not isinstance(source, str | bytes):
+        for item in source:
+            yield from _find(item)
+
+
+def _find_one(item: Any) -> Iterator[CustomOp]:
+    marked = item if isinstance(item, CustomOp) else getattr(item, "__dict__", {}).get(MARK)
+    if isinstance(marked, CustomOp):
+        yield marked
+
+
+def _name(source: Any) -> str:
+    return getattr(source, "__name__", None) or f"an object of type {type(source).__name__}"
+
+
+class CustomOps:
+    """The operators that a model may call beside ONNX's; of several that fit a node the first one given is called."""
+
+    def __init__(self, operators: Iterable[CustomOp] = (), opsets: Mapping[str, int] | None = None) -> None:
+        self._opsets = opsets or {}
+        self._overloads: dict[_Key, list[CustomOp]] = {}
+        for op in operators:
+            known = self._overloads.setdefault((_domain(op.domain), op.name), [])
+            if op not in known:
+                known.append(op)
+
+    def __bool__(self) -> bool:
+        return bool(self._overloads)
+
+    @property
+    def keys(self) -> Collection[_Key]:
+        """Domain and name of each operator."""
+        return self._overloads.keys()
+
+    @functools.cached_property
+    def inference(self) -> Mapping[_Key, Callable[[Node, Sequence[ValueType | None]], Sequence[ValueType | None]]]:
+        """The type inference function of each operator."""
+        return dict.fromkeys(self._overloads, self._infer)
+
+    def find(self, node: Node) -> CustomOp | None:
+        """The overload that a node calls; None if there is none."""
+        if not self._overloads:
+            return None
+        types = [None if value is None else value.type for value in node.inputs]
+        return next((op for op, reason in self._reasons(node, types) if reason is None), None)
+
+    def decline_reason(self, node: Node) -> str | None:
+        """Why no overload fits the node, if there are any; None if one fits or there are none."""
+        types = [None if value is None else value.type for value in node.inputs]
+        reasons = []
+        for _, reason in self._reasons(node, types):
+            if reason is None:
+                return None
+            reasons.append(reason)
+        return "; ".join(dict.fromkeys(reasons)) or None
+
+    def _reasons(self, node: Node, types: Sequence[ValueType | None]) -> Iterator[tuple[CustomOp, str | None]]:
+        version = self._opsets.get(node.domain, 1)
+        for op in self._overloads.get((node.domain, node.op_type), ()):
+            if version < op.since_version or (op.end_version is not None and version > op.end_version):
+                last = "on" if op.end_version is None else f"to {op.end_version}"
+                yield op, f"it exists from version {op.since_version} {last}, the model imports {version}"
+            else:
+                yield op, op.decline_reason(node, types)
+
+    def _infer(self, node: Node, types: Sequence[ValueType | None]) -> Sequence[ValueType | None]:
+        reasons = []
+        for op, reason in self._reasons(node, types):
+            if reason is None:
+                return op.infer(node, types)
+            reasons.append(reason)
+        raise InvalidGraph(
+            f"{node.where()}: it calls no overload of its custom operator: {'; '.join(dict.fromkeys(reasons))}. Correct the "
+            "node or the library's version."
+        )
+
+
+def _domain(name: str) -> str:
+    return "" if name == "ai.onnx" else name
+
+
+def custom_ops_of(model: Model, registered: Sequence[CustomOp]) -> CustomOps:
+    """What a model may call: the operators registered for its session, then those of hooks, then those that installed packages
+    publish for the domains that it uses.
+    """
+    from ort_core.custom_ops.published import published_ops
+
+    graphs = (model.graph, *(function.graph for function in model.functions.values()))
+    domains = {node.domain for graph in graphs for node in graph.walk()}
+    return CustomOps((*registered, *published_ops(domains)), model.original_opsets or model.opset_imports)

@@ -1,0 +1,74 @@
+"""Custom operators that plugins bring: those of hooks, and of installed packages by the domain of their entry point."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any
+
+from ort_core.custom_ops.catalog import operators_of
+from ort_core.custom_ops.spec import CustomOp
+from ort_core.errors import Fail, OrtError
+from ort_core.providers import discovery, hooks
+from ort_core.providers.entry_points import CUSTOM_OP_LIBRARIES, CUSTOM_OPS, EntryPoint
+from ort_core.providers.loading import load_object
+
+LIBRARY_HOST = "onnxruntime"
+"""The entry point of what loads ONNX Runtime's libraries of custom operators."""
+
+_loaded: dict[EntryPoint, tuple[CustomOp, ...]] = {}
+
+
+def published_ops(domains: Collection[str]) -> Iterator[CustomOp]:
+    """The operators of hooks, and those of packages that have an entry point for one of the domains.
+
+    Raises:
+        Fail: such a package cannot be loaded, or holds no operators.
+    """
+    for distribution, source in hooks.custom_ops():
+        try:
+            yield from operators_of(source)
+        except TypeError as error:
+            raise Fail(f"a hook of {distribution} registers no custom operators: {error}") from error
+    for entry in discovery.entries(CUSTOM_OPS):
+        if entry.name in domains:
+            if entry not in _loaded:
+                _loaded[entry] = tuple(_load(entry))
+            yield from _loaded[entry]
+
+
+def load_library(path: str) -> Sequence[CustomOp]:
+    """The operators of a compiled library, by the package that hosts such libraries.
+
+    Raises:
+        NotImplemented: no such package is installed.
+        Fail: the library cannot be used.
+    """
+    from ort_core.errors import NotImplemented as NotImplementedHere
+
+    entry = next((e for e in discovery.entries(CUSTOM_OP_LIBRARIES) if e.name == LIBRARY_HOST), None)
+    if entry is None:
+        raise NotImplementedHere(
+            f"cannot load the custom-op library {path!r}: the package 'ort-custom-ops' is not installed. "
+            "Install it with: pip install ort-custom-ops"
+        )
+    found: Sequence[CustomOp] = _object(entry)(path)
+    return found
+
+
+def _load(entry: EntryPoint) -> Iterator[CustomOp]:
+    try:
+        yield from operators_of(_object(entry))
+    except TypeError as error:
+        raise Fail(f"the entry point '{entry.name}' of {entry} publishes no custom operators: {error}") from error
+
+
+def _object(entry: EntryPoint) -> Any:
+    try:
+        return load_object(entry)
+    except (KeyboardInterrupt, OrtError):
+        raise
+    except BaseException as error:
+        raise Fail(
+            f"the custom operators of domain '{entry.name}' ({entry}) cannot be loaded: {type(error).__name__}: {error}. "
+            f"Reinstall or remove the package {entry.distribution}."
+        ) from error
