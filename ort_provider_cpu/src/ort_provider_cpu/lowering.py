@@ -75,7 +75,7 @@ class _Lowering:
             slots = self._add_custom(node, inputs, outputs)
         self._slots.update({v: slot for v, slot in zip(node.outputs, slots, strict=True) if v is not None})
 
-    def _add_custom(self, node: Node, inputs: Sequence[int], outputs: Sequence[PortType]) -> Sequence[int]:
+    def _add_custom(self, node: Node, inputs: Sequence[int], outputs: Sequence[PortType]) -> list[int]:
         kernel = self._ctx.kernel(node)
         if kernel.native is None:
             raise NotImplementedByProvider(f"the kernel of {node.where()} has no native entry")
