@@ -9,7 +9,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from ort_core.custom_ops.spec import Kernel
-from ort_core.errors import Fail, InvalidArgument, RuntimeException
+from ort_core.errors import Fail, InvalidArgument, InvalidGraph, RuntimeException
 from tests.conftest import ROOT
 from tests.custom_ops.core_operators import Scale, X, model_of, scale_node, session_of
 
@@ -118,6 +118,7 @@ def test_it_runs_in_the_body_of_a_loop(library):
         (-101.0, Fail, "code 1"),
         (-102.0, InvalidArgument, "code 2"),
         (-106.0, RuntimeException, "code 6"),
+        (-110.0, InvalidGraph, "code 10"),
         (-1.0, InvalidArgument, "left out output 0"),
         (-2.0, InvalidArgument, r"output 0 of shape \[-5\]"),
         (-3.0, InvalidArgument, "output 7, which nobody wants"),

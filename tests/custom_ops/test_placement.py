@@ -10,7 +10,7 @@ from onnx import TensorProto, helper
 
 import ort_core as ort
 from ort_core.custom_ops import published
-from ort_core.errors import Fail, InvalidGraph, RuntimeException
+from ort_core.errors import Fail, InvalidArgument, InvalidGraph, RuntimeException
 from ort_core.errors import NotImplemented as NoKernel
 from ort_core.providers.entry_points import CUSTOM_OPS, EntryPoint
 from tests.custom_ops.core_operators import DOMAIN, Scale, X, model_of, scale_node, session_of
@@ -167,3 +167,13 @@ def test_threads_share_a_session():
     for thread in threads:
         thread.join()
     assert not wrong
+
+
+def test_an_input_declared_as_a_scalar_takes_any_rank_where_only_custom_operators_read_it():
+    session = session_of(model_of(scale_node(), dims=()), Scale())
+    assert session.get_inputs()[0].shape == []
+    for x in (X, X.reshape(2, 2), np.float32(3).reshape(())):
+        np.testing.assert_array_equal(session.run(None, {"x": x})[0], 2 * x)
+    nodes = [helper.make_node("Neg", ["x"], ["a"]), scale_node("x", "b"), helper.make_node("Add", ["a", "b"], ["y"])]
+    with pytest.raises(InvalidArgument, match="rank"):
+        session_of(model_of(*nodes, dims=()), Scale()).run(None, {"x": X})

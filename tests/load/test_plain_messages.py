@@ -76,6 +76,33 @@ def test_a_model_is_read_as_onnx_reads_it():
     assert to_proto(model) == to_proto(from_proto(sample()))
 
 
+def test_runs_of_one_field_are_read_as_onnx_reads_them():
+    model = sample()
+    node = model.graph.node[1]
+    values = {
+        "many": [0.5] * 300,
+        "ints": [*range(-3, 130), (1 << 63) - 1, -(1 << 63)],
+        "strings": ["", "a" * 200, "b"],
+    }
+    node.attribute.extend(helper.make_attribute(name, items) for name, items in values.items())
+    for owner in (model.graph, node, model.graph.input[0], model):
+        for index in range(3):
+            owner.metadata_props.add(key=f"k{index}", value="v" * 100 * index)
+    data = model.SerializeToString()
+    assert check_same(data)
+    floats = b"\x3d" + b"\0\0\xc0\x3f"
+    for cut in (b"\x3d", floats[:-1], floats + b"\xbd\0" + floats[1:]):
+        attribute = b"\x0a\x01f" + floats * 2 + cut + b"\xa0\x01\x06"
+        check_same(_with_attribute(attribute))
+
+
+def _with_attribute(attribute: bytes) -> bytes:
+    """A model with a node that has the attribute of these bytes."""
+    node = b"\x0a\x01x\x12\x01y\x22\x03Neg" + b"\x2a" + bytes([len(attribute)]) + attribute
+    graph = b"\x0a" + bytes([len(node)]) + node
+    return b"\x08\x08" + b"\x3a" + bytes([len(graph)]) + graph + b"\x42\x02\x10\x12"
+
+
 @pytest.mark.filterwarnings("ignore")
 def test_the_models_of_onnx_are_read_as_onnx_reads_them():
     cases = collect_testcases(None)[::5]

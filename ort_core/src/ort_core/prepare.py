@@ -90,6 +90,8 @@ def prepare(
         expose(model)
     declared_ir = model.header.ir_version
     custom = custom_ops_of(model, options.custom_ops)
+    if custom:
+        _forget_scalars(model.graph, custom)
     infer = inference(progress, custom)
     model = normalize_opset(model, infer=infer, custom=custom.keys, progress=progress)
     if options.free_dimensions_by_name or options.free_dimensions_by_denotation:
@@ -213,6 +215,18 @@ def _check_inputs(graph: Graph) -> None:
             raise InvalidGraph(
                 f"input '{value.name}' of graph '{graph.name}' has no element type. Declare one of onnx.TensorProto's types."
             )
+
+
+def _forget_scalars(graph: Graph, custom: CustomOps) -> None:
+    """Takes inputs declared as scalars for tensors of any rank where only custom operators read them.
+
+    Authors of custom operators declare them so without meaning it, since ONNX Runtime does not check the rank of such inputs.
+    """
+    for value in graph.inputs:
+        readers = [use.user for use in value.uses]
+        read_by_custom = [isinstance(u, Node) and (u.domain, u.op_type) in custom.keys for u in readers]
+        if isinstance(value.type, TensorType) and value.type.shape == () and readers and all(read_by_custom):
+            value.type = replace(value.type, shape=None)
 
 
 def _replace_initializer(graph: Graph, name: str, array: np.ndarray) -> None:

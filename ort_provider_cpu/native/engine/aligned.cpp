@@ -18,7 +18,8 @@ namespace ort_cpu {
 namespace {
 
 constexpr size_t kLine = 64;
-constexpr size_t kPage = 4096;
+/// A multiple of the page of every system: Arm has pages of up to 64 KB.
+constexpr size_t kPage = 64 << 10;
 constexpr size_t kHugePage = size_t{2} << 20;
 /// Blocks from here on have pages of their own.
 constexpr size_t kOwnPages = 128 << 10;

@@ -1,6 +1,7 @@
 // What kernels and the engine throw; the binding turns each kind into the Python exception of the same meaning.
 #pragma once
 
+#include <cstdint>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -8,8 +9,14 @@
 
 namespace ort_cpu {
 
-/// `status_fail`: a custom operator's kernel answered with the code FAIL.
-enum class ErrorKind { fail, invalid_argument, not_implemented, out_of_memory, cancelled, status_fail };
+/// Numbered as `OrtErrorCode`, which kernels of custom operators answer with; `out_of_memory` is ours.
+enum class ErrorKind : int32_t {
+  fail = 1,
+  invalid_argument = 2,
+  runtime_exception = 6,
+  not_implemented = 9,
+  out_of_memory = 100,
+};
 
 /// A failure with its kind. Kernels say what was wrong with which input or attribute; the engine adds the node's name.
 class Error : public std::runtime_error {

@@ -70,11 +70,11 @@ void rethrow_with_label(const Instruction& instruction) {
   } catch (const Error& error) {
     throw Error(error.kind(), prefix(error.what()));
   } catch (const ValueUnknown&) {
-    throw Error(ErrorKind::fail, prefix("asked for a value that is not there"));
+    throw Error(ErrorKind::runtime_exception, prefix("asked for a value that is not there"));
   } catch (const std::bad_alloc&) {
     throw Error(ErrorKind::out_of_memory, prefix("the system has no memory left"));
   } catch (const std::exception& error) {
-    throw Error(ErrorKind::fail, prefix(error.what()));
+    throw Error(ErrorKind::runtime_exception, prefix(error.what()));
   }
 }
 
@@ -107,7 +107,7 @@ PlanContext Planner::plan_instruction(const Program& program, const Instruction&
       if (!output.wanted) continue;
       const Program::Slot& slot = program.slots_[instruction.outputs[&output - context.outputs_.data()]];
       if (output.tensor.dtype != slot.type.dtype)
-        throw Error(ErrorKind::fail, message("the kernel planned ", name_of(output.tensor.dtype), " for an output of ",
+        throw Error(ErrorKind::runtime_exception, message("the kernel planned ", name_of(output.tensor.dtype), " for an output of ",
                                              name_of(slot.type.dtype)));
       for (int64_t dim : output.tensor.shape) require(dim >= 0, "an output would get the shape ", output.tensor.shape);
       checked_size_bytes(output.tensor.dtype, output.tensor.shape);

@@ -12,7 +12,7 @@ Registry& Registry::instance() {
 void Registry::add(KernelEntry entry) {
   const auto key = std::make_pair(entry.domain, entry.op);
   if (!index_.emplace(key, entries_.size()).second)
-    throw Error(ErrorKind::fail, message("the kernel ", entry.domain, "::", entry.op, " is registered twice"));
+    throw Error(ErrorKind::runtime_exception, message("the kernel ", entry.domain, "::", entry.op, " is registered twice"));
   entries_.push_back(std::make_unique<KernelEntry>(std::move(entry)));
 }
 

@@ -16,7 +16,7 @@ int64_t now_ns() {
 
 void check_cancelled(const std::atomic<uint32_t>* cancel) {
   if (cancel != nullptr && cancel->load(std::memory_order_relaxed) != 0)
-    throw Error(ErrorKind::cancelled,
+    throw Error(ErrorKind::fail,
                 "Exiting due to terminate flag being set to true. Set RunOptions.terminate to False to run again.");
 }
 

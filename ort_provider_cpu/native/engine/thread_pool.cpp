@@ -184,7 +184,7 @@ struct ThreadPool::State {
   }
 
   bool rouse(Worker& worker) {
-    if (worker.asleep.load(std::memory_order_relaxed) == 0 || worker.asleep.exchange(0) == 0) return false;
+    if (worker.asleep.load() == 0 || worker.asleep.exchange(0) == 0) return false;
     sleepers.fetch_sub(1);
     wake(worker.asleep);
     return true;
@@ -217,7 +217,7 @@ struct ThreadPool::State {
   void wait_for_workers() {
     for (int pauses = 0; unfinished.load(std::memory_order_acquire) != 0; ++pauses) {
       if (abandoned.load(std::memory_order_relaxed))
-        throw Error(ErrorKind::fail,
+        throw Error(ErrorKind::runtime_exception,
                     "the process was forked while it computed; the child has no workers to finish the run");
       if (pauses < kPausesBeforeYield) {
         pause();

@@ -25,7 +25,7 @@ inline bool condition_of(const Tensor& tensor) {
 
 /// Ends a run that was terminated: bodies without nodes do not notice.
 inline void check_cancelled(const RunContext& ctx) {
-  if (ctx.cancelled()) throw Error(ErrorKind::cancelled, "the run was terminated");
+  if (ctx.cancelled()) throw Error(ErrorKind::fail, "the run was terminated");
 }
 
 /// Makes a copy of `source` output `i`.

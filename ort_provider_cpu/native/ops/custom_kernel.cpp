@@ -11,16 +11,6 @@ namespace {
 constexpr size_t kMessageBytes = 4096;
 constexpr size_t kMostOnStack = 16;
 
-// Codes of OrtErrorCode.
-ErrorKind kind_of(int32_t code) {
-  switch (code) {
-    case 1: return ErrorKind::status_fail;
-    case 2: return ErrorKind::invalid_argument;
-    case 9: return ErrorKind::not_implemented;
-    default: return ErrorKind::fail;
-  }
-}
-
 /// What the functions of one call reach through `OrtCoreCall::engine`.
 struct Engine {
   RunContext& ctx;
@@ -96,7 +86,7 @@ class CustomKernel : public Kernel {
     text[0] = '\0';
     const int32_t code = entry_->compute(entry_->state, &call, text, sizeof text);
     if (engine.error != nullptr) std::rethrow_exception(engine.error);
-    if (code != 0) throw Error(kind_of(code), text);
+    if (code != 0) throw Error(static_cast<ErrorKind>(code), text);
     for (size_t i = 0; i < outputs_.size(); ++i)
       require(!ctx.wants(static_cast<int>(i)) || (engine.allocated >> i & 1) != 0, "the kernel left out output ", i);
   }

@@ -27,10 +27,10 @@ A reduction_identity(Reduction kind) {
   switch (kind) {
     case Reduction::product: return 1;
     case Reduction::max:
-      if constexpr (std::is_integral_v<T>) return std::numeric_limits<T>::min();
+      if constexpr (std::is_integral_v<T>) return static_cast<A>(std::numeric_limits<T>::min());
       return static_cast<A>(-std::numeric_limits<double>::infinity());
     case Reduction::min:
-      if constexpr (std::is_integral_v<T>) return std::numeric_limits<T>::max();
+      if constexpr (std::is_integral_v<T>) return static_cast<A>(std::numeric_limits<T>::max());
       return static_cast<A>(std::numeric_limits<double>::infinity());
     default: return 0;
   }

@@ -244,7 +244,7 @@ class Resize : public Kernel {
     };
     if (kNumbers.contains(dtype)) dispatch_number(dtype, set);
     else if (dtype == DType::boolean) bits = U(extrapolation_ != 0);
-    else if (dtype == DType::c64) std::memcpy(static_cast<void*>(&bits), &extrapolation_, sizeof(float));
+    else if constexpr (std::is_same_v<U, uint64_t>) std::memcpy(&bits, &extrapolation_, sizeof(float));
     else bits = U(extrapolation_);
     return bits;
   }

@@ -9,21 +9,11 @@ namespace ort_cpu::python {
 namespace {
 PyObject* exception_classes = nullptr;
 
-const char* name_of(ErrorKind kind) {
-  switch (kind) {
-    case ErrorKind::fail: return "fail";
-    case ErrorKind::invalid_argument: return "invalid_argument";
-    case ErrorKind::not_implemented: return "not_implemented";
-    case ErrorKind::out_of_memory: return "out_of_memory";
-    case ErrorKind::cancelled: return "cancelled";
-    case ErrorKind::status_fail: return "status_fail";
-  }
-  return "fail";
-}
-
 void set_error(ErrorKind kind, const char* text) {
-  PyObject* type = exception_classes == nullptr ? nullptr : PyDict_GetItemString(exception_classes, name_of(kind));
+  PyObject* const code = PyLong_FromLong(static_cast<long>(kind));
+  PyObject* const type = exception_classes == nullptr || code == nullptr ? nullptr : PyDict_GetItem(exception_classes, code);
   PyErr_SetString(type == nullptr ? PyExc_RuntimeError : type, text);
+  Py_XDECREF(code);
 }
 }  // namespace
 
@@ -40,9 +30,9 @@ void set_python_error() noexcept {
   } catch (const std::bad_alloc&) {
     set_error(ErrorKind::out_of_memory, "the system has no memory left");
   } catch (const std::exception& error) {
-    set_error(ErrorKind::fail, error.what());
+    set_error(ErrorKind::runtime_exception, error.what());
   } catch (...) {
-    set_error(ErrorKind::fail, "an unknown error");
+    set_error(ErrorKind::runtime_exception, "an unknown error");
   }
 }
 

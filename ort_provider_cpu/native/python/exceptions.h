@@ -5,7 +5,7 @@
 
 namespace ort_cpu::python {
 
-/// Tells which Python class stands for which kind; `classes` maps the kind's name to the class.
+/// Tells which Python class stands for which kind; `classes` maps its number to the class.
 void set_exception_classes(PyObject* classes);
 
 /// Sets the Python error that corresponds to the C++ exception being handled.

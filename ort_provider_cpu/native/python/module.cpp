@@ -291,7 +291,7 @@ void bind(nb::module_& module) {
       "The levels of instructions that this processor can run.");
   module.def(
       "set_exception_classes", [](nb::dict classes) { set_exception_classes(classes.ptr()); }, "classes"_a,
-      "Tells which exception class stands for which kind of error.");
+      "Tells which exception class stands for which kind of error, by its number.");
   module.attr("Runner") = nb::borrow(reinterpret_cast<PyObject*>(runner_type()));
 }
 

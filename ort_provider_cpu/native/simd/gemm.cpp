@@ -170,7 +170,6 @@ void gate_rows(const Activation& activation, float* sums, int64_t half, int64_t 
 void multiply_gated(const GemmCall& call, int64_t m0, int64_t m1, int64_t first, int64_t last) {
   alignas(64) float sums[kGatedRows * kPanel];
   constexpr int64_t kHalf = kPanel / 2;
-  const GemmEpilogue plain;
   const int64_t parts = m1 - m0 <= kTileRows ? 1 : parts_of_depth(call.k);
   const int64_t blocks = (m1 - m0 + kGatedRows - 1) / kGatedRows;
   for (int64_t index = 0; index < blocks; ++index) {

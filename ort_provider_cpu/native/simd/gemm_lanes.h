@@ -3,6 +3,8 @@
 // Only for files of this folder; everything is in an anonymous namespace.
 #pragma once
 
+#include <utility>
+
 #include "simd/math.h"
 
 namespace {
@@ -28,18 +30,27 @@ ORT_CPU_INLINE VecI lane_numbers() {
   return numbers;
 }
 
-/// Lane i of the result is lane i ^ step of `v`.
-ORT_CPU_INLINE Vec swapped(Vec v, int step) { return __builtin_shuffle(v, lane_numbers() ^ step); }
+using EachLane = std::make_integer_sequence<int, kLanes>;
 
-ORT_CPU_INLINE float sum_lanes(Vec v) {
-#pragma GCC unroll 4
-  for (int half = kLanes / 2; half > 0; half /= 2) v = v + swapped(v, half);
-  return v[0];
+/// Lane i of the result is lane i ^ kStep of `v`.
+template <int kStep, int... kLane>
+ORT_CPU_INLINE Vec swapped(Vec v, std::integer_sequence<int, kLane...>) {
+  return __builtin_shufflevector(v, v, (kLane ^ kStep)...);
 }
+template <int kStep>
+ORT_CPU_INLINE Vec swapped(Vec v) {
+  return swapped<kStep>(v, EachLane{});
+}
+
+template <int kHalf = kLanes / 2>
+ORT_CPU_INLINE float sum_lanes(Vec v) {
+  if constexpr (kHalf == 0) return v[0];
+  else return sum_lanes<kHalf / 2>(v + swapped<kHalf>(v));
+}
+template <int kHalf = kLanes / 2>
 ORT_CPU_INLINE float largest_lane(Vec v) {
-#pragma GCC unroll 4
-  for (int half = kLanes / 2; half > 0; half /= 2) v = larger(v, swapped(v, half));
-  return v[0];
+  if constexpr (kHalf == 0) return v[0];
+  else return largest_lane<kHalf / 2>(larger(v, swapped<kHalf>(v)));
 }
 
 #if defined(__AVX512F__)
@@ -62,17 +73,15 @@ ORT_CPU_INLINE void swap_blocks(Vec& a, Vec& b) {
   }
 }
 #else
+template <int half, int... kLane>
+ORT_CPU_INLINE void swap_blocks(Vec& a, Vec& b, std::integer_sequence<int, kLane...>) {
+  const Vec x = a, y = b;
+  a = __builtin_shufflevector(x, y, ((kLane & half) ? kLanes + kLane - half : kLane)...);
+  b = __builtin_shufflevector(x, y, ((kLane & half) ? kLanes + kLane : kLane + half)...);
+}
 template <int half>
 ORT_CPU_INLINE void swap_blocks(Vec& a, Vec& b) {
-  VecI upper, lower;
-#pragma GCC unroll 16
-  for (int i = 0; i < kLanes; ++i) {
-    upper[i] = (i & half) ? kLanes + i - half : i;
-    lower[i] = (i & half) ? kLanes + i : i + half;
-  }
-  const Vec x = a, y = b;
-  a = __builtin_shuffle(x, y, upper);
-  b = __builtin_shuffle(x, y, lower);
+  swap_blocks<half>(a, b, EachLane{});
 }
 #endif
 
@@ -103,13 +112,16 @@ ORT_CPU_INLINE Vec fold(const Vec (&v)[N]) {
     return fold(halves);
   }
 }
+/// Adds up the lanes whose numbers differ by multiples of kStep.
+template <int kStep>
+ORT_CPU_INLINE Vec sum_apart(Vec v) {
+  if constexpr (kStep >= kLanes) return v;
+  else return sum_apart<kStep * 2>(v + swapped<kStep>(v));
+}
 /// Lane i of the result is the sum of the lanes of v[i]; N is a power of two.
 template <int N>
 ORT_CPU_INLINE Vec sum_each(const Vec (&v)[N]) {
-  Vec total = fold(v);
-#pragma GCC unroll 4
-  for (int step = N; step < kLanes; step *= 2) total = total + swapped(total, step);
-  return total;
+  return sum_apart<N>(fold(v));
 }
 
 }  // namespace

@@ -72,7 +72,7 @@ struct Product {
 struct Max {
   static constexpr float identity = -kInfinity;
   static Vec filler(Vec) { return set1(-kInfinity); }
-  static ORT_CPU_INLINE Vec step(Vec acc, Vec x, Vec) { return (x > acc) | (x != x) ? x : acc; }
+  static ORT_CPU_INLINE Vec step(Vec acc, Vec x, Vec) { return ((x > acc) | (x != x)) ? x : acc; }
   static ORT_CPU_INLINE Vec fold(Vec a, Vec b) { return step(a, b, b); }
   static double fold(double a, double b) { return a != a || a > b ? a : b; }
   static double lanes(Vec a) {
@@ -84,7 +84,7 @@ struct Max {
 struct Min {
   static constexpr float identity = kInfinity;
   static Vec filler(Vec) { return set1(kInfinity); }
-  static ORT_CPU_INLINE Vec step(Vec acc, Vec x, Vec) { return (x < acc) | (x != x) ? x : acc; }
+  static ORT_CPU_INLINE Vec step(Vec acc, Vec x, Vec) { return ((x < acc) | (x != x)) ? x : acc; }
   static ORT_CPU_INLINE Vec fold(Vec a, Vec b) { return step(a, b, b); }
   static double fold(double a, double b) { return a != a || a < b ? a : b; }
   static double lanes(Vec a) { return -Max::lanes(-a); }

@@ -1,15 +1,19 @@
 #include "simd/reduce_scan.h"
 
+#include <utility>
+
 #include "simd/vec.h"
 
 namespace {
 
+template <int kBy, int... kLane>
+ORT_CPU_INLINE Vec shift_lanes(Vec v, std::integer_sequence<int, kLane...>) {
+  return __builtin_shufflevector(v, Vec{}, (kLane >= kBy && kLane - kBy < kLanes ? kLane - kBy : kLanes)...);
+}
 /// Lane i of the result is lane i - kBy of `v`, 0 where there is none; kBy may be negative.
 template <int kBy>
 ORT_CPU_INLINE Vec shift_lanes(Vec v) {
-  VecI from = {};
-  for (int i = 0; i < kLanes; ++i) from[i] = i - kBy >= 0 && i - kBy < kLanes ? i - kBy : kLanes;
-  return __builtin_shuffle(v, Vec{}, from);
+  return shift_lanes<kBy>(v, std::make_integer_sequence<int, kLanes>{});
 }
 
 /// Lane i of the result is the sum of the lanes up to i, or from i on.

@@ -41,7 +41,7 @@ struct ElementOf<16> {
 
 /// One 128-bit lane.
 struct Narrow {
-  static constexpr int kLanes128 = 1;
+  [[maybe_unused]] static constexpr int kLanes128 = 1;
   Piece8 value;
 
   static ORT_CPU_INLINE Narrow load(const char* p, ptrdiff_t) { return {*reinterpret_cast<const PieceUnaligned*>(p)}; }

@@ -229,7 +229,7 @@ TEST(a_set_cancel_flag_ends_the_run) {
   try {
     program->run(std::vector<Tensor>{tensor, tensor}, &cancel);
   } catch (const Error& error) {
-    cancelled = error.kind() == ErrorKind::cancelled;
+    cancelled = error.kind() == ErrorKind::fail;
   }
   CHECK(cancelled);
 }

@@ -209,14 +209,17 @@ TEST(a_fork_while_other_threads_run_does_not_hang) {
 TEST(a_fork_inside_a_chunk_ends) {
   ThreadPool pool(2, true);
   int status = -3;
+  std::atomic<bool> worker_came{false}, forked{false};
   const auto body = [&](int chunk, int) {
     if (chunk != 0) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      worker_came = true;
+      while (!forked) std::this_thread::yield();
       return;
     }
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    while (!worker_came) std::this_thread::yield();
     const pid_t child = fork();
     if (child == 0) alarm(10);
+    else forked = true;
     status = child == 0 ? 0 : static_cast<int>(child);
   };
   bool failed = false;

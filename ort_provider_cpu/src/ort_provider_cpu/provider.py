@@ -31,12 +31,22 @@ from ort_provider_cpu.signature import PortType, attribute_values, mixed_types, 
 
 _native.set_exception_classes(
     {
-        "fail": errors.RuntimeException,
-        "invalid_argument": errors.InvalidArgument,
-        "not_implemented": errors.NotImplemented,
-        "out_of_memory": errors.OutOfMemory,
-        "cancelled": errors.Fail,
-        "status_fail": errors.Fail,
+        1: errors.Fail,
+        2: errors.InvalidArgument,
+        3: errors.NoSuchFile,
+        4: errors.NoModel,
+        5: errors.EngineError,
+        6: errors.RuntimeException,
+        7: errors.InvalidProtobuf,
+        8: errors.ModelLoaded,
+        9: errors.NotImplemented,
+        10: errors.InvalidGraph,
+        11: errors.EPFail,
+        12: errors.ModelLoadCanceled,
+        13: errors.ModelRequiresCompilation,
+        14: errors.NotFound,
+        15: errors.DeviceReset,
+        100: errors.OutOfMemory,
     }
 )
 

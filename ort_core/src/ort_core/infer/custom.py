@@ -15,7 +15,7 @@ from ort_core.errors import Fail, OrtError
 from ort_core.infer.skeleton import CUSTOM_DOMAIN, CUSTOM_INDEX, CUSTOM_OP
 from ort_core.ir.graph import Node
 from ort_core.ir.proto_types import type_from_proto, type_to_proto
-from ort_core.ir.types import ValueType
+from ort_core.ir.types import ElementType, ValueType
 
 if TYPE_CHECKING:
     from onnx.shape_inference import InferenceContext
@@ -105,7 +105,11 @@ def _register() -> None:
 def _register_once() -> None:
     from onnx.defs import OpSchema, get_schema, register_schema
 
-    tensors = {t for c in get_schema("Identity").type_constraints for t in c.allowed_type_strs}
+    elements = {f"tensor({element.onnx_name})" for element in ElementType}
+    lists = {f"{kind}({t})" for t in elements for kind in ("seq", "optional")} | {
+        f"optional(seq({t}))" for t in elements
+    }
+    tensors = {t for c in get_schema("Identity").type_constraints for t in c.allowed_type_strs} | elements | lists
     sparse = {f"sparse_{t}" for t in tensors if t.startswith("tensor(")}
     scalars = ("int64", "string", "float", "double")
     maps = {f"map({key}, {value})" for key in ("int64", "string") for value in scalars}

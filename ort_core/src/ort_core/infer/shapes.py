@@ -126,16 +126,19 @@ def _infer(
     *,
     check: bool,
 ) -> dict[Value, ValueType]:
-    """Alternates ONNX's inference and shape arithmetic, so that each can go on from what the other found."""
+    """Alternates inference, by rules or by ONNX, and shape arithmetic, so that each can go on from what the other found."""
     onnx: OnnxInference | None = None
+    hints: dict[Value, ValueType] = {}
     for _ in range(_MAX_ROUNDS):
         progress.check()
-        direct = infer_directly(model) if onnx is None else None
+        direct = infer_directly(model, custom, hints) if onnx is None else None
         if direct is not None:
             found = direct
         else:
             onnx = onnx or _by_onnx(model, is_custom, custom)
+            onnx.hint(hints)
             found = onnx.run(check=check)
+            hints = {}
         for value in before:
             value.type = more_precise(found.get(value), value.type)
             if value.type is not None:
@@ -144,9 +147,8 @@ def _infer(
         gained = refine_shapes(model, found, progress)
         if not gained:
             break
-        if onnx is not None:
-            onnx.hint(gained)
-            check = False
+        hints |= gained
+        check = False
     return found
 
 

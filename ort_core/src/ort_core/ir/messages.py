@@ -10,13 +10,28 @@ import struct
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
+from ort_core.ir.wire_values import (
+    FIXED32,
+    LENGTH,
+    VARINT,
+    OddMessageError,
+    packed_floats,
+    packed_varints,
+    read_bytes,
+    read_float,
+    read_float_run,
+    read_text,
+    read_varint,
+    to_int32,
+    to_int64,
+    to_uint64,
+)
+
 if TYPE_CHECKING:
     import onnx
 
-_VARINT, _LENGTH, _FIXED32 = 0, 2, 5
 _MAX_DEPTH = 32
-_INT32_MAX = (1 << 31) - 1
-_UINT64 = 1 << 64
+_ONE_BYTE = 0x7F
 _VALUE_FIELDS = {
     1: "f",
     2: "i",
@@ -31,10 +46,6 @@ _VALUE_FIELDS = {
 }
 """The field of an AttributeProto that holds a value of the type; types that are not read here are left out."""
 _CHILDREN = ("t", "g")
-
-
-class _OddMessageError(Exception):
-    """Something that only the `onnx` package can judge."""
 
 
 class FieldName(NamedTuple):
@@ -254,171 +265,134 @@ def read_model_message(data: bytes) -> ModelMessage | None:
     """The model that `data` holds; None if it is not entirely plain."""
     try:
         message = _decode(ModelMessage, data, 0, len(data), 0)
-    except (_OddMessageError, IndexError, KeyError, UnicodeDecodeError, struct.error):
+    except (OddMessageError, IndexError, KeyError, UnicodeDecodeError, struct.error):
         return None
     return message if isinstance(message, ModelMessage) else None
 
 
 def _decode(kind: type[Message], data: bytes, pos: int, end: int, depth: int) -> Message:
     if depth > _MAX_DEPTH:
-        raise _OddMessageError
+        raise OddMessageError
     message = kind()
     found = message.__dict__
     known = kind.fields
+    value: Any
     while pos < end:
-        tag, pos = _varint(data, pos)
+        tag = data[pos]
+        if tag < 0x80:
+            pos += 1
+        else:
+            tag, pos = read_varint(data, pos)
         name, read, repeated, packed = known[tag]
         wire = tag & 7
-        if wire == _VARINT:
-            value, pos = _varint(data, pos)
+        if repeated and not packed:
+            pos = _read_run(found.setdefault(name, []), read, data, pos, end, tag, depth)
+            continue
+        if wire == VARINT:
+            value, pos = read_varint(data, pos)
             value = read(value)
         else:
-            if wire == _LENGTH:
-                size, pos = _varint(data, pos)
-            else:
-                size = 4
+            size = 4
+            if wire == LENGTH:
+                size = data[pos]
+                if size < 0x80:
+                    pos += 1
+                else:
+                    size, pos = read_varint(data, pos)
             stop = pos + size
             if stop > end:
-                raise _OddMessageError
-            value = read(data, pos, stop, depth)
+                raise OddMessageError
+            value = str(data[pos:stop], "utf-8") if read is read_text else read(data, pos, stop, depth)
             pos = stop
-        if not repeated:
-            if name in found:
-                raise _OddMessageError
-            found[name] = value
-        elif packed:
+        if packed:
             found.setdefault(name, []).extend(value)
+        elif name in found:
+            raise OddMessageError
         else:
-            found.setdefault(name, []).append(value)
+            found[name] = value
     if pos != end or not message.is_plain():
-        raise _OddMessageError
+        raise OddMessageError
     return message
 
 
-def _varint(data: bytes, pos: int) -> tuple[int, int]:
-    byte = data[pos]
-    if byte < 0x80:
-        return byte, pos + 1
-    value, shift = byte & 0x7F, 7
-    while shift < 70:
+def _read_run(items: list[Any], read: Callable[..., Any], data: bytes, pos: int, end: int, tag: int, depth: int) -> int:
+    """Reads an element of a repeated field from `pos` on, and those that follow it directly; returns where the last ends."""
+    wire = tag & 7
+    if wire == FIXED32:
+        return read_float_run(items, data, pos, end)
+    while True:
+        size = data[pos]
+        if size < 0x80:
+            pos += 1
+        else:
+            size, pos = read_varint(data, pos)
+        if wire == VARINT:
+            items.append(size if size < 0x80 else read(size))
+        else:
+            stop = pos + size
+            if stop > end:
+                raise OddMessageError
+            items.append(str(data[pos:stop], "utf-8") if read is read_text else read(data, pos, stop, depth))
+            pos = stop
+        if pos >= end or data[pos] != tag or tag > _ONE_BYTE:
+            return pos
         pos += 1
-        byte = data[pos]
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            if value < _UINT64:
-                return value, pos + 1
-            break
-        shift += 7
-    raise _OddMessageError
-
-
-def _text(data: bytes, start: int, stop: int, depth: int) -> str:
-    return str(data[start:stop], "utf-8")
-
-
-def _bytes(data: bytes, start: int, stop: int, depth: int) -> bytes:
-    return data[start:stop]
-
-
-def _float(data: bytes, start: int, stop: int, depth: int) -> float:
-    value: float = struct.unpack_from("<f", data, start)[0]
-    return value
-
-
-def _int64(value: int) -> int:
-    return value - _UINT64 if value >> 63 else value
-
-
-def _uint64(value: int) -> int:
-    return value
-
-
-def _int32(value: int) -> int:
-    value = _int64(value)
-    if not -_INT32_MAX <= value <= _INT32_MAX:
-        raise _OddMessageError
-    return value
 
 
 def _child(kind: type[Message]) -> Callable[..., Message]:
     return lambda data, start, stop, depth: _decode(kind, data, start, stop, depth + 1)
 
 
-def _packed_varints(convert: Callable[[int], int]) -> Callable[..., list[int]]:
-    def read(data: bytes, start: int, stop: int, depth: int) -> list[int]:
-        items: list[int] = []
-        while start < stop:
-            value, start = _varint(data, start)
-            items.append(convert(value))
-        if start != stop:
-            raise _OddMessageError
-        return items
-
-    return read
-
-
-def _packed_floats(code: str) -> Callable[..., Any]:
-    size = struct.calcsize(code)
-
-    def read(data: bytes, start: int, stop: int, depth: int) -> tuple[float, ...]:
-        count, rest = divmod(stop - start, size)
-        if rest:
-            raise _OddMessageError
-        return struct.unpack_from(f"<{count}{code}", data, start)
-
-    return read
-
-
 def _texts(**numbers: int) -> dict[int, _Field]:
-    return {number << 3 | _LENGTH: _Field(name, _text) for name, number in numbers.items()}
+    return {number << 3 | LENGTH: _Field(name, read_text) for name, number in numbers.items()}
 
 
 def _one(number: int, name: str, kind: type[Message]) -> dict[int, _Field]:
-    return {number << 3 | _LENGTH: _Field(name, _child(kind))}
+    return {number << 3 | LENGTH: _Field(name, _child(kind))}
 
 
 def _many(number: int, name: str, read: type[Message] | Callable[..., Any]) -> dict[int, _Field]:
     reader = _child(read) if isinstance(read, type) else read
-    return {number << 3 | _LENGTH: _Field(name, reader, True)}
+    return {number << 3 | LENGTH: _Field(name, reader, True)}
 
 
 def _number(number: int, name: str, convert: Callable[[int], int]) -> dict[int, _Field]:
-    return {number << 3 | _VARINT: _Field(name, convert)}
+    return {number << 3 | VARINT: _Field(name, convert)}
 
 
 def _numbers(number: int, name: str, convert: Callable[[int], int]) -> dict[int, _Field]:
     return {
-        number << 3 | _VARINT: _Field(name, convert, True),
-        number << 3 | _LENGTH: _Field(name, _packed_varints(convert), True, True),
+        number << 3 | VARINT: _Field(name, convert, True),
+        number << 3 | LENGTH: _Field(name, packed_varints(convert), True, True),
     }
 
 
 EntryMessage.fields = _texts(key=1, value=2)
-OperatorSetMessage.fields = _texts(domain=1) | _number(2, "version", _int64)
-DimensionMessage.fields = _number(1, "dim_value", _int64) | _texts(dim_param=2)
+OperatorSetMessage.fields = _texts(domain=1) | _number(2, "version", to_int64)
+DimensionMessage.fields = _number(1, "dim_value", to_int64) | _texts(dim_param=2)
 ShapeMessage.fields = _many(1, "dim", DimensionMessage)
-TensorTypeMessage.fields = _number(1, "elem_type", _int32) | _one(2, "shape", ShapeMessage)
+TensorTypeMessage.fields = _number(1, "elem_type", to_int32) | _one(2, "shape", ShapeMessage)
 TypeMessage.fields = _one(1, "tensor_type", TensorTypeMessage)
 ValueInfoMessage.fields = (
     _texts(name=1, doc_string=3) | _one(2, "type", TypeMessage) | _many(4, "metadata_props", EntryMessage)
 )
 TensorMessage.fields = (
     _texts(name=8, doc_string=12)
-    | _numbers(1, "dims", _int64)
-    | _number(2, "data_type", _int32)
-    | {4 << 3 | _LENGTH: _Field("float_data", _packed_floats("f"), True, True)}
-    | _numbers(5, "int32_data", _int32)
-    | _many(6, "string_data", _bytes)
-    | _numbers(7, "int64_data", _int64)
-    | {9 << 3 | _LENGTH: _Field("raw_data", _bytes)}
-    | {10 << 3 | _LENGTH: _Field("double_data", _packed_floats("d"), True, True)}
-    | _numbers(11, "uint64_data", _uint64)
+    | _numbers(1, "dims", to_int64)
+    | _number(2, "data_type", to_int32)
+    | {4 << 3 | LENGTH: _Field("float_data", packed_floats("f"), True, True)}
+    | _numbers(5, "int32_data", to_int32)
+    | _many(6, "string_data", read_bytes)
+    | _numbers(7, "int64_data", to_int64)
+    | {9 << 3 | LENGTH: _Field("raw_data", read_bytes)}
+    | {10 << 3 | LENGTH: _Field("double_data", packed_floats("d"), True, True)}
+    | _numbers(11, "uint64_data", to_uint64)
     | _many(13, "external_data", EntryMessage)
-    | _number(14, "data_location", _int32)
+    | _number(14, "data_location", to_int32)
 )
 NodeMessage.fields = (
-    _many(1, "input", _text)
-    | _many(2, "output", _text)
+    _many(1, "input", read_text)
+    | _many(2, "output", read_text)
     | _texts(name=3, op_type=4, doc_string=6, domain=7, overload=8)
     | _many(5, "attribute", AttributeMessage)
     | _many(9, "metadata_props", EntryMessage)
@@ -434,25 +408,25 @@ GraphMessage.fields = (
 )
 AttributeMessage.fields = (
     _texts(name=1, doc_string=13)
-    | {2 << 3 | _FIXED32: _Field("f", _float)}
-    | _number(3, "i", _int64)
-    | {4 << 3 | _LENGTH: _Field("s", _bytes)}
+    | {2 << 3 | FIXED32: _Field("f", read_float)}
+    | _number(3, "i", to_int64)
+    | {4 << 3 | LENGTH: _Field("s", read_bytes)}
     | _one(5, "t", TensorMessage)
     | _one(6, "g", GraphMessage)
     | {
-        7 << 3 | _LENGTH: _Field("floats", _packed_floats("f"), True, True),
-        7 << 3 | _FIXED32: _Field("floats", _float, True),
+        7 << 3 | LENGTH: _Field("floats", packed_floats("f"), True, True),
+        7 << 3 | FIXED32: _Field("floats", read_float, True),
     }
-    | _numbers(8, "ints", _int64)
-    | _many(9, "strings", _bytes)
+    | _numbers(8, "ints", to_int64)
+    | _many(9, "strings", read_bytes)
     | _many(10, "tensors", TensorMessage)
     | _many(11, "graphs", GraphMessage)
-    | _number(20, "type", _int32)
+    | _number(20, "type", to_int32)
 )
 ModelMessage.fields = (
-    _number(1, "ir_version", _int64)
+    _number(1, "ir_version", to_int64)
     | _texts(producer_name=2, producer_version=3, domain=4, doc_string=6)
-    | _number(5, "model_version", _int64)
+    | _number(5, "model_version", to_int64)
     | _one(7, "graph", GraphMessage)
     | _many(8, "opset_import", OperatorSetMessage)
     | _many(14, "metadata_props", EntryMessage)

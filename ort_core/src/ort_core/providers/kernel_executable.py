@@ -12,7 +12,7 @@ import numpy as np
 from ort_core.errors import InvalidArgument, OrtError, OutOfMemory, RuntimeException
 from ort_core.ir.graph import Graph, Node, Value
 from ort_core.ir.shapes import format_shape
-from ort_core.ir.types import ElementType, OptionalType, TensorType, describe
+from ort_core.ir.types import ElementType, OptionalType, TensorType, ValueType, describe
 from ort_core.providers.kernel import BoundKernel, present_inputs
 from ort_core.providers.spec import Executable, MemoryMeter, Partition, Profiler, RunContext
 from ort_core.values import fits, type_of
@@ -196,7 +196,7 @@ class KernelExecutable(Executable):
             )
         for slot, value, item in zip(targets, node.outputs, results, strict=False):
             if slot is not None and value is not None:
-                slots[slot] = self._checked(node, value, item)
+                slots[slot] = item if _is_plain(item, value.type) else self._checked(node, value, item)
 
     def _checked(self, node: Node, value: Value, item: Any) -> RuntimeValue:
         """A result as a run-time value of the inferred type."""
@@ -254,6 +254,16 @@ def describe_value(value: Any) -> str:
     if is_array:
         return f"{type(value).__name__} of {value.dtype} {format_shape(value.shape)}"
     return "None" if value is None else type(value).__name__
+
+
+def _is_plain(item: Any, type_: ValueType | None) -> bool:
+    """Whether a result needs no conversion and is of its type: the quick answer for most of them."""
+    return (
+        item.__class__ is np.ndarray
+        and isinstance(type_, TensorType)
+        and item.dtype is type_.element.dtype
+        and item.flags.c_contiguous
+    )
 
 
 def _normalized(item: Any, element: ElementType | None) -> Any:

@@ -76,7 +76,7 @@ def run_scan(
     scans = [_Stack(step, type_, state) for type_ in step.scan_types]
     for index in range(lengths.pop()):
         state.check()
-        inputs = [*carried, *(np.ascontiguousarray(s[index]).reshape(s.shape[1:]) for s in sequences)]
+        inputs = [*carried, *(np.ascontiguousarray(s[index, ...]).reshape(s.shape[1:]) for s in sequences)]
         carried.clear()
         results = execute(step.body.plan, inputs, state, captures[0])
         carried = results[: step.carried]
