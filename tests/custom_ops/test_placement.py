@@ -170,10 +170,12 @@ def test_threads_share_a_session():
 
 
 def test_an_input_declared_as_a_scalar_takes_any_rank_where_only_custom_operators_read_it():
-    session = session_of(model_of(scale_node(), dims=()), Scale())
-    assert session.get_inputs()[0].shape == []
-    for x in (X, X.reshape(2, 2), np.float32(3).reshape(())):
-        np.testing.assert_array_equal(session.run(None, {"x": x})[0], 2 * x)
+    through_identity = [helper.make_node("Identity", ["x"], ["a"]), scale_node("a")]
+    for nodes in ([scale_node()], through_identity):
+        session = session_of(model_of(*nodes, dims=()), Scale())
+        assert session.get_inputs()[0].shape == []
+        for x in (X, X.reshape(2, 2), np.float32(3).reshape(())):
+            np.testing.assert_array_equal(session.run(None, {"x": x})[0], 2 * x)
     nodes = [helper.make_node("Neg", ["x"], ["a"]), scale_node("x", "b"), helper.make_node("Add", ["a", "b"], ["y"])]
     with pytest.raises(InvalidArgument, match="rank"):
         session_of(model_of(*nodes, dims=()), Scale()).run(None, {"x": X})

@@ -12,7 +12,7 @@ import numpy as np
 from ort_core.custom_ops.catalog import CustomOps, custom_ops_of
 from ort_core.errors import InvalidArgument, InvalidGraph
 from ort_core.ir.attributes import SparseWeight
-from ort_core.ir.graph import Graph, Model, Node
+from ort_core.ir.graph import Graph, Model, Node, Value
 from ort_core.ir.passes import Level, PassContext
 from ort_core.ir.tensors import ArrayWeight, WeightRef
 from ort_core.ir.types import TensorType, ValueType, describe
@@ -222,10 +222,19 @@ def _forget_scalars(graph: Graph, custom: CustomOps) -> None:
 
     Authors of custom operators declare them so without meaning it, since ONNX Runtime does not check the rank of such inputs.
     """
+
+    def is_read_by_custom_only(value: Value) -> bool:
+        return bool(value.uses) and all(isinstance(use.user, Node) and is_custom(use.user) for use in value.uses)
+
+    def is_custom(node: Node) -> bool:
+        if (node.domain, node.op_type) in custom.keys:
+            return True
+        (output, *_) = node.outputs
+        is_identity = node.op_type == "Identity" and not node.domain
+        return is_identity and output is not None and is_read_by_custom_only(output)
+
     for value in graph.inputs:
-        readers = [use.user for use in value.uses]
-        read_by_custom = [isinstance(u, Node) and (u.domain, u.op_type) in custom.keys for u in readers]
-        if isinstance(value.type, TensorType) and value.type.shape == () and readers and all(read_by_custom):
+        if isinstance(value.type, TensorType) and value.type.shape == () and is_read_by_custom_only(value):
             value.type = replace(value.type, shape=None)
 
 

@@ -1,0 +1,1 @@
+"""Example operators: `text` for the domain example.text, `vision` for example.vision."""
