@@ -75,6 +75,8 @@ def _session(op_type: str, domain: str, length: int, providers: Sequence[str] | 
     options.intra_op_num_threads = 1
     # The chain of empty kernels must stay a chain.
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    if providers == [_Plugin.name]:
+        options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
     options.register_custom_ops(Pass)
     if domain == LIBRARY_DOMAIN:
         from onnxruntime_extensions import get_library_path

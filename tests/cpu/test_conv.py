@@ -116,6 +116,9 @@ GEOMETRIES = {
     "depthwise_7x7": ((1, 24, 14, 15), (24, 1, 7, 7), {"group": 24, "pads": [3, 3, 3, 3]}),
     "depthwise_multiplied": ((1, 24, 9, 8), (72, 1, 3, 3), {"group": 24, "pads": [1, 1, 1, 1]}),
     "groups_of_blocks": ((1, 64, 7, 7), (96, 32, 3, 3), {"group": 2, "pads": [1, 1, 1, 1]}),
+    "narrow_groups": ((2, 32, 9, 31), (32, 4, 3, 3), {"group": 8, "pads": [1, 1, 1, 1]}),
+    "groups_strided": ((1, 72, 15, 16), (48, 24, 5, 5), {"group": 3, "strides": [2, 2], "pads": [2, 2, 2, 2]}),
+    "groups_of_one_dimension": ((1, 40, 50), (60, 8, 10), {"group": 5, "strides": [5], "pads": [3, 1]}),
     "odd_groups": ((2, 21, 8, 9), (15, 7, 3, 3), {"group": 3, "pads": [1, 1, 1, 1]}),
     "one_dimension": ((2, 20, 31), (22, 20, 4), {"strides": [3], "dilations": [2], "pads": [1, 2]}),
     "three_dimensions": ((1, 17, 5, 6, 7), (20, 17, 3, 2, 2), {"strides": [2, 1, 2], "pads": [2, 0, 1, 0, 1, 0]}),
@@ -131,6 +134,21 @@ def test_conv_equals_sums(name, constants):
     x, w, b = random(x_shape), random(w_shape, seed=1), random(w_shape[:1], seed=2)
     y = run_node("Conv", x, w, b, constants=constants, threads=2, **attributes)
     assert_close(y, conv(x, w, b, **attributes), np.float32, np.prod(w_shape[1:]))
+
+
+@pytest.mark.parametrize("constants", [(1, 2), ()], ids=["packed", "fed"])
+@pytest.mark.parametrize("width", [1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 40, 48, 56, 64])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_groups_do_not_see_values_of_others(width, value, constants):
+    groups = max(3, 48 // width)
+    channels, ill = groups * width, groups // 2
+    x, w, b = random((1, channels, 5, 16)), random((channels, width, 3, 3), seed=1), random((channels,), seed=2)
+    expected = conv(x, w, b, pads=[1, 1, 1, 1], group=groups)
+    x[:, ill * width : (ill + 1) * width] = value
+    y = run_node("Conv", x, w, b, constants=constants, group=groups, pads=[1, 1, 1, 1])
+    others = np.delete(np.arange(channels), np.s_[ill * width : (ill + 1) * width])
+    assert_close(y[:, others], expected[:, others], np.float32, width * 9)
+    assert not np.isfinite(np.delete(y, others, axis=1)).any()
 
 
 @pytest.mark.parametrize("dtype", [np.float16, ml_dtypes.bfloat16, np.float64])
@@ -215,14 +233,14 @@ def test_deform_conv_reads_zeros_far_outside(value):
     np.testing.assert_array_equal(y, np.zeros((1, 3, 4, 4), np.float32))
 
 
-@pytest.mark.parametrize("channels", [16, 24])
+@pytest.mark.parametrize(("channels", "group"), [(16, 1), (24, 1), (24, 3), (32, 8), (48, 2)])
 @pytest.mark.parametrize("activation", ["Relu", "Sigmoid", "HardSwish", "Tanh", "LeakyRelu"])
-def test_conv_then_residual_then_activation(activation, channels):
-    x, w = random((1, channels, 9, 9)), random((channels, channels, 3, 3), seed=1)
+def test_conv_then_residual_then_activation(activation, channels, group):
+    x, w = random((1, channels, 9, 9)), random((channels, channels // group, 3, 3), seed=1)
     graph = helper.make_graph(
         [
-            helper.make_node("Conv", ["x", "w"], ["a"], pads=[1, 1, 1, 1]),
-            helper.make_node("Conv", ["a", "w"], ["b"], pads=[1, 1, 1, 1]),
+            helper.make_node("Conv", ["x", "w"], ["a"], pads=[1, 1, 1, 1], group=group),
+            helper.make_node("Conv", ["a", "w"], ["b"], pads=[1, 1, 1, 1], group=group),
             helper.make_node("Add", ["b", "a"], ["c"]),
             helper.make_node(activation, ["c"], ["y"]),
         ],
@@ -233,8 +251,8 @@ def test_conv_then_residual_then_activation(activation, channels):
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 22)], ir_version=10)
     session = ort_core.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    a = conv(x, w, pads=[1, 1, 1, 1])
-    c = conv(a, w, pads=[1, 1, 1, 1]) + a
+    a = conv(x, w, pads=[1, 1, 1, 1], group=group)
+    c = conv(a, w, pads=[1, 1, 1, 1], group=group) + a
     expected = {
         "Relu": lambda: np.maximum(c, 0),
         "Sigmoid": lambda: 0.5 + 0.5 * np.tanh(c / 2),

@@ -11,8 +11,7 @@ import pytest
 
 from ort_core.providers import discovery
 from ort_core.providers.discovery import entry_points
-from ort_core.providers.entry_points import GROUPS
-from ort_core.providers.entry_points import EntryPoint, scan
+from ort_core.providers.entry_points import GROUPS, EntryPoint, scan
 
 GROUP = "ort_core.providers"
 

@@ -5,7 +5,7 @@
 namespace ort_cpu {
 namespace {
 
-enum Algorithm : int { kDirect, kDirectFewPixels, kWinograd2, kWinograd4, kDepthwise };
+enum Algorithm : int { kDirect, kDirectFewPixels, kWinograd2, kWinograd4, kDepthwise, kGrouped };
 
 /// y = activation(Conv(x, w) + b + residual). x [N, ceil(C / 16), spatial..., 16], w [OC, C / group, kernel...], b
 /// [OC], residual and y [N, ceil(OC / 16), spatial..., 16].
@@ -25,12 +25,14 @@ class BlockedConv : public PackedConvKernel {
       if (winograd_4 < std::min(winograd_2, direct)) return kWinograd4;
       if (winograd_2 < direct) return kWinograd2;
     }
+    if (suits_grouped(g)) return kGrouped;
     return has_few_pixels(g) ? kDirectFewPixels : kDirect;
   }
 
   std::unique_ptr<PackedConv> pack(int algorithm, const ConvGeometry& geometry, const float* weights) const override {
     switch (algorithm) {
       case kDepthwise: return pack_depthwise(geometry, weights);
+      case kGrouped: return pack_grouped(geometry, weights);
       case kWinograd2: return pack_winograd(geometry, weights, 2);
       case kWinograd4: return pack_winograd(geometry, weights, 4);
       default: return pack_direct(geometry, weights, algorithm == kDirectFewPixels);
@@ -65,23 +67,12 @@ class BlockedConv : public PackedConvKernel {
   bool allows_winograd_;
 };
 
-/// Why the groups of a node do not fit into blocks.
-std::optional<std::string> decline_groups(const NodeSpec& node) {
-  if (auto reason = decline_variable_weights(node)) return reason;
-  const Shape& weights = node.constant(1)->shape;
-  const int64_t group = node.attributes.integer("group", 1);
-  if (group == 1 || weights.rank() < 3 || weights[1] == 1) return std::nullopt;
-  if (weights[1] % 16 != 0 || group <= 0 || weights[0] / group % 16 != 0)
-    return "groups whose channels are no multiple of 16 are not supported";
-  return std::nullopt;
-}
-
 const Registration registration{
     {.op = "BlockedConv",
      .domain = "ort.cpu",
      .inputs = {{DType::f32}},
      .make = make_kernel<BlockedConv>,
-     .declines = decline_groups},
+     .declines = decline_variable_weights},
 };
 
 }  // namespace

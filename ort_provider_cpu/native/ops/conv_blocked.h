@@ -48,6 +48,11 @@ std::unique_ptr<PackedConv> pack_winograd(const ConvGeometry& geometry, const fl
 /// Depthwise convolution: one input channel per group, one or more output channels.
 std::unique_ptr<PackedConv> pack_depthwise(const ConvGeometry& geometry, const float* weights);
 
+/// Convolution of any geometry and any number of channels per group.
+std::unique_ptr<PackedConv> pack_grouped(const ConvGeometry& geometry, const float* weights);
+/// Whether that is the only way for groups of these channels, or a faster one than `pack_direct`.
+bool suits_grouped(const ConvGeometry& geometry);
+
 /// Dense convolution that reads a plain tensor [N, C, spatial...] and writes a blocked one.
 std::unique_ptr<PackedConv> pack_stem(const ConvGeometry& geometry, const float* weights);
 

@@ -15,12 +15,14 @@ using simd::ConvTileFunction;
 constexpr int64_t kWeightChunkBytes = 320 * 1024;   // of one panel, used for all pixels before the next
 constexpr int64_t kPixelBlockBytes = 384 * 1024;    // of input that all panels go over before the next
 constexpr int64_t kCachedWeightBytes = 640 * 1024;  // weights that stay near for the next block of pixels
+constexpr int64_t kCachedInputBytes = 2 << 20;      // input that stays near for the next panel
 
 class PackedDirect : public PackedConv {
  public:
   PackedDirect(const ConvGeometry& geometry, const float* weights, bool few_pixels)
       : widest_(few_pixels ? simd::conv_direct_table().widest_panel : simd::conv_direct_table().usual_panel) {
-    panels_ = conv_panels(geometry, widest_, simd::conv_direct_table().usual_panel);
+    const int odd = geometry.kernel[2] == 1 ? simd::conv_direct_table().odd_panel : 1;
+    panels_ = conv_panels(geometry, widest_, simd::conv_direct_table().usual_panel, odd);
     weights_ = pack_panels(geometry, panels_, weights);
     weight_bytes_ =
         static_cast<int64_t>(sizeof(float)) * geometry.out_blocks() * geometry.in_depth() * geometry.taps() * 16;
@@ -102,15 +104,6 @@ class PreparedDirect : public PreparedConv {
     return (phase * phase_width_ + reach / g_.stride[2]) * 16;
   }
 
-  /// The elements of the kernel that meet the input at output coordinate `o` of dimension `d`: [first, last).
-  std::pair<int64_t, int64_t> valid_taps(int d, int64_t o) const {
-    const int64_t start = o * g_.stride[d] - g_.pad[d], step = g_.dilation[d];
-    const int64_t first = start >= 0 ? 0 : std::min(g_.kernel[d], (-start + step - 1) / step);
-    const int64_t last =
-        start >= g_.in[d] ? first : std::clamp((g_.in[d] - start + step - 1) / step, first, g_.kernel[d]);
-    return {first, last};
-  }
-
   void plan_rows() {
     using Range = std::pair<int64_t, int64_t>;
     struct List {
@@ -120,7 +113,7 @@ class PreparedDirect : public PreparedConv {
     std::vector<List> lists;
     for (int64_t od = 0; od < g_.out[0]; ++od)
       for (int64_t oh = 0; oh < g_.out[1]; ++oh) {
-        const Range depth = valid_taps(0, od), height = valid_taps(1, oh);
+        const Range depth = g_.valid_taps(0, od), height = g_.valid_taps(1, oh);
         auto list = std::find_if(lists.begin(), lists.end(),
                                  [&](const List& l) { return l.depth == depth && l.height == height; });
         if (list == lists.end()) {
@@ -140,7 +133,8 @@ class PreparedDirect : public PreparedConv {
 
   void plan_tiles() {
     const auto& table = simd::conv_direct_table();
-    const int widest = packed_.panels().empty() ? 1 : packed_.panels().front().blocks;
+    int widest = 1;
+    for (const ConvPanel& panel : packed_.panels()) widest = std::max(widest, panel.blocks);
     const int64_t most = table.max_pixels(widest);
     tiles_ = (g_.out[2] + most - 1) / most;
     pixels_ = static_cast<int>(g_.out[2] / tiles_);
@@ -183,13 +177,18 @@ class PreparedDirect : public PreparedConv {
       const auto [u0, u1] = share_of(units, by_panels ? 0 : chunk, by_panels ? 1 : chunks);
       const int64_t block = units_per_block();
       for (int64_t u = u0; u < u1; u += block)
-        compute_block(operands, input, first, p0, p1, u, std::min(u1, u + block), u == u0);
+        compute_block(operands, input, first, p0, p1, u, std::min(u1, u + block), u == u0 || has_many_weights());
     });
   }
 
+  /// Whether weights come from far for every block of pixels.
+  bool has_many_weights() const { return packed_.weight_bytes() > kCachedWeightBytes; }
+
   /// Tiles whose input stays in the second-level cache while all panels go over it.
   int64_t units_per_block() const {
-    if (g_.taps() > 3 || g_.in_depth() == 0 || packed_.weight_bytes() > kCachedWeightBytes) return INT64_MAX / 2;
+    const double input_bytes = 4.0 * g_.batch * g_.in_channels * g_.in_pixels();
+    const bool stays = g_.taps() > 3 || (has_many_weights() && input_bytes <= kCachedInputBytes);
+    if (stays || g_.in_depth() == 0) return INT64_MAX / 2;
     return std::max<int64_t>(1, kPixelBlockBytes / (g_.in_depth() * 4 * pixels_ * stride_));
   }
 

@@ -1,6 +1,7 @@
 // The attributes and the geometry that all convolutions share.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <span>
 #include <string>
@@ -44,6 +45,13 @@ struct ConvGeometry {
   /// How far the last pixel of dimension `d` reaches beyond the input; not positive if it does not.
   int64_t overhang(int d) const {
     return (out[d] - 1) * stride[d] + (kernel[d] - 1) * dilation[d] - pad[d] - (in[d] - 1);
+  }
+  /// The elements of the kernel that meet the input at output coordinate `o` of dimension `d`: [first, last).
+  std::pair<int64_t, int64_t> valid_taps(int d, int64_t o) const {
+    const int64_t start = o * stride[d] - pad[d], step = dilation[d];
+    const int64_t first = start >= 0 ? 0 : std::min(kernel[d], (-start + step - 1) / step);
+    const int64_t last = start >= in[d] ? first : std::clamp((in[d] - start + step - 1) / step, first, kernel[d]);
+    return {first, last};
   }
   bool is_empty() const { return batch == 0 || out_channels == 0 || out_pixels() == 0; }
   /// Whether every output pixel depends on the input pixel at the same place only.

@@ -9,14 +9,14 @@ AlignedArray<float> zeroed_floats(int64_t count) {
   return floats;
 }
 
-std::vector<ConvPanel> conv_panels(const ConvGeometry& g, int widest, int usual) {
+std::vector<ConvPanel> conv_panels(const ConvGeometry& g, int widest, int usual, int odd) {
   const int64_t in_blocks = (g.in_depth() + 15) / 16, out_blocks = (g.out_depth() + 15) / 16;
   std::vector<ConvPanel> panels;
   int64_t weights = 0;
   for (int64_t group = 0; group < g.group; ++group)
     for (int64_t block = 0; block < out_blocks;) {
       const int64_t left = out_blocks - block;
-      const int blocks = left >= widest ? widest : left >= usual ? usual : 1;
+      const int blocks = left == odd ? odd : left >= widest ? widest : left >= usual ? usual : 1;
       panels.push_back({blocks, group * out_blocks + block, group * in_blocks, weights});
       block += blocks;
       weights += in_blocks * g.taps() * 16 * blocks * 16;

@@ -19,8 +19,8 @@ struct ConvPanel {
 /// Aligned zeros, to pack weights into.
 AlignedArray<float> zeroed_floats(int64_t count);
 
-/// Panels of `widest` blocks, narrower ones where a group has no more.
-std::vector<ConvPanel> conv_panels(const ConvGeometry& geometry, int widest, int usual);
+/// Panels of `widest` blocks, narrower ones where a group has no more; the last `odd` blocks of a group become one.
+std::vector<ConvPanel> conv_panels(const ConvGeometry& geometry, int widest, int usual, int odd = 1);
 
 /// Packs weights [OC, IC / group, taps] to [panel][input block][tap][16][panel width]; missing channels are zeros.
 AlignedArray<float> pack_panels(const ConvGeometry& geometry, const std::vector<ConvPanel>& panels,

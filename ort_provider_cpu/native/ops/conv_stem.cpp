@@ -1,5 +1,5 @@
 // StemConv: a convolution that reads a plain tensor of few channels and writes a blocked one.
-#include <cstring>
+#include <algorithm>
 
 #include "engine/registry.h"
 #include "ops/conv_blocked.h"
@@ -11,6 +11,7 @@ namespace ort_cpu {
 namespace {
 
 constexpr int64_t kWeightChunkBytes = 320 * 1024;  // of one panel, used for all pixels before the next
+constexpr int64_t kBandBytes = 96 * 1024;          // of padded rows that are copied at a time
 
 class PackedStem : public PackedConv {
  public:
@@ -42,91 +43,96 @@ class PackedStem : public PackedConv {
   AlignedArray<float> weights_;
 };
 
-/// Each image is first copied with its padding; pixels that one tap meets with a stride become adjacent.
+/// Reads images as they are, or bands of a few output rows that are copied with their padding.
 class PreparedStem : public PreparedConv {
  public:
   PreparedStem(const PackedStem& packed, const ConvGeometry& geometry, int threads)
       : packed_(packed), g_(geometry), threads_(useful_threads(geometry.products(), threads)) {
-    for (int d = 0; d < 2; ++d)
-      size_[d] = checked_add((g_.out[d] - 1) * g_.stride[d], (g_.kernel[d] - 1) * g_.dilation[d] + 1);
-    for (int64_t k = 0; k < g_.kernel[2]; ++k) {
-      const int64_t phase = k * g_.dilation[2] % g_.stride[2];
-      if (std::find(phases_.begin(), phases_.end(), phase) == phases_.end()) phases_.push_back(phase);
-    }
-    phase_width_ = checked_add(g_.out[2], (g_.kernel[2] - 1) * g_.dilation[2] / g_.stride[2]);
-    pitch_ = checked_multiply(static_cast<int64_t>(phases_.size()), phase_width_);
-    plane_ = Shape{size_[0], size_[1], pitch_}.size();
-    checked_multiply(plane_, g_.in_channels);
+    for (int d = 0; d < 3; ++d) copies_ |= g_.pad[d] != 0 || g_.overhang(d) > 0;
+    plan_bands();
+    const int64_t row = copies_ ? row_width_ : g_.in[2], slice = row * (copies_ ? band_height_ : g_.in[1]);
     for (int64_t c = 0; c < g_.in_channels; ++c)
       for (int64_t kd = 0; kd < g_.kernel[0]; ++kd)
         for (int64_t kh = 0; kh < g_.kernel[1]; ++kh)
           for (int64_t kw = 0; kw < g_.kernel[2]; ++kw) {
-            const int64_t reach = kw * g_.dilation[2];
-            const int64_t phase = std::find(phases_.begin(), phases_.end(), reach % g_.stride[2]) - phases_.begin();
-            taps_.push_back(c * plane_ + (kd * g_.dilation[0] * size_[1] + kh * g_.dilation[1]) * pitch_ +
-                            phase * phase_width_ + reach / g_.stride[2]);
+            const int64_t plane = copies_ ? c * g_.kernel[0] + kd : c * g_.in[0] + kd * g_.dilation[0];
+            taps_.push_back(plane * slice + kh * g_.dilation[1] * row + kw * g_.dilation[2]);
           }
     const int64_t most = simd::conv_stem_table().max_pixels;
     tiles_ = (g_.out[2] + most - 1) / most;
   }
 
-  size_t scratch_bytes() const override { return checked_size_bytes(DType::f32, Shape{g_.in_channels, plane_}); }
-
-  void run(const RunContext& ctx, const BlockedOperands& operands) const override {
-    float* copy = ctx.scratch<float>();
-    const int64_t units = g_.out[0] * g_.out[1] * tiles_, panels = static_cast<int64_t>(packed_.panels().size());
-    const double activations = 1.0 * plane_ * g_.in_channels + 1.0 * g_.out_pixels() * g_.out_channels;
-    const bool by_panels = panels >= threads_ && 1.0 * packed_.depth() * g_.out_channels > activations;
-    for (int64_t n = 0; n < g_.batch; ++n) {
-      copy_image(ctx, operands.input + n * g_.in_channels * g_.in_pixels(), copy);
-      float* output = operands.output + n * g_.out_blocks() * g_.out_pixels() * 16;
-      ctx.parallel(threads_, [&](int chunk, int chunks) {
-        const auto [p0, p1] = share_of(panels, by_panels ? chunk : 0, by_panels ? chunks : 1);
-        const auto [u0, u1] = share_of(units, by_panels ? 0 : chunk, by_panels ? 1 : chunks);
-        for (int64_t p = p0; p < p1; ++p) compute_panel(operands, copy, output, packed_.panels()[p], u0, u1);
-      });
-    }
+  size_t scratch_bytes() const override {
+    return copies_ ? checked_size_bytes(DType::f32, Shape{threads_, band_floats_}) : 0;
   }
 
- private:
-  void copy_image(const RunContext& ctx, const float* image, float* copy) const {
-    const int64_t rows = g_.in_channels * size_[0] * size_[1], width = g_.in[2];
-    ctx.parallel_for(rows, std::max<int64_t>(1, 16384 / pitch_), [&](int64_t begin, int64_t end) {
-      for (int64_t row = begin; row < end; ++row) {
-        const int64_t c = row / (size_[0] * size_[1]);
-        const int64_t z = row / size_[1] % size_[0] - g_.pad[0], y = row % size_[1] - g_.pad[1];
-        float* to = copy + row * pitch_;
-        if (z < 0 || z >= g_.in[0] || y < 0 || y >= g_.in[1]) {
-          std::memset(to, 0, pitch_ * 4);
-          continue;
-        }
-        const float* from = image + ((c * g_.in[0] + z) * g_.in[1] + y) * width;
-        for (const int64_t phase : phases_) {
-          // The input column of element j is j * stride + shift.
-          const int64_t step = g_.stride[2], shift = phase - g_.pad[2];
-          const int64_t first = std::clamp<int64_t>(shift >= 0 ? 0 : (-shift + step - 1) / step, 0, phase_width_);
-          const int64_t last =
-              std::clamp<int64_t>(width > shift ? (width - shift + step - 1) / step : 0, first, phase_width_);
-          std::memset(to, 0, first * 4);
-          if (step == 1) std::memcpy(to + first, from + first + shift, (last - first) * 4);
-          else
-            for (int64_t j = first; j < last; ++j) to[j] = from[j * step + shift];
-          std::memset(to + last, 0, (phase_width_ - last) * 4);
-          to += phase_width_;
-        }
+  void run(const RunContext& ctx, const BlockedOperands& operands) const override {
+    const int64_t panels = static_cast<int64_t>(packed_.panels().size());
+    const int64_t units = g_.batch * g_.out[0] * g_.out[1] * tiles_;
+    const double activations = 1.0 * g_.in_pixels() * g_.in_channels + 1.0 * g_.out_pixels() * g_.out_channels;
+    const bool by_panels = panels >= threads_ && 1.0 * packed_.depth() * g_.out_channels > activations * g_.batch;
+    ctx.parallel(threads_, [&](int chunk, int chunks) {
+      const auto [p0, p1] = share_of(panels, by_panels ? chunk : 0, by_panels ? chunks : 1);
+      const auto [u0, u1] = share_of(units, by_panels ? 0 : chunk, by_panels ? 1 : chunks);
+      float* band = ctx.scratch<float>() + (copies_ ? chunk * band_floats_ : 0);
+      for (int64_t u = u0; u < u1;) {
+        const int64_t row = u / tiles_, plane_end = (row / g_.out[1] + 1) * g_.out[1];
+        const int64_t end = std::min(u1, std::min(plane_end, row + band_rows_) * tiles_);
+        if (copies_) copy_band(operands.input, row, (end - 1) / tiles_ + 1 - row, band);
+        for (int64_t p = p0; p < p1; ++p) compute_panel(operands, band, packed_.panels()[p], row, u, end);
+        u = end;
       }
     });
   }
 
-  void compute_panel(const BlockedOperands& operands, const float* copy, float* output, const ConvPanel& panel,
+ private:
+  /// Bands of output rows that stay near, or are as large as the weights that pass by for each.
+  void plan_bands() {
+    row_width_ = checked_add((g_.out[2] - 1) * g_.stride[2], (g_.kernel[2] - 1) * g_.dilation[2] + 1);
+    const int64_t extent = (g_.kernel[1] - 1) * g_.dilation[1] + 1;
+    const int64_t row = checked_multiply(checked_multiply(row_width_, g_.in_channels), g_.kernel[0]);
+    const int64_t bytes = std::max(kBandBytes, 4 * packed_.depth() * g_.out_channels);
+    band_rows_ = std::clamp<int64_t>((bytes / 4 / row - extent) / g_.stride[1] + 1, 1, g_.out[1]);
+    if (!copies_) band_rows_ = g_.out[1];
+    band_height_ = checked_add(checked_multiply(band_rows_ - 1, g_.stride[1]), extent);
+    band_floats_ = checked_multiply(row, band_height_);
+  }
+
+  /// Copies the padded input of `rows` output rows from `first` on, which counts the rows of all images:
+  /// [channels, kernel depth, band height, row width].
+  void copy_band(const float* input, int64_t first, int64_t rows, float* band) const {
+    const int64_t n = first / (g_.out[0] * g_.out[1]), od = first / g_.out[1] % g_.out[0], oh = first % g_.out[1];
+    const int64_t height = (rows - 1) * g_.stride[1] + (g_.kernel[1] - 1) * g_.dilation[1] + 1, width = g_.in[2];
+    const int64_t before = std::min(g_.pad[2], row_width_), present = std::min(width, row_width_ - before);
+    for (int64_t plane = 0; plane < g_.in_channels * g_.kernel[0]; ++plane) {
+      const int64_t c = plane / g_.kernel[0];
+      const int64_t z = od * g_.stride[0] - g_.pad[0] + plane % g_.kernel[0] * g_.dilation[0];
+      const float* from = input + ((n * g_.in_channels + c) * g_.in[0] + z) * g_.in[1] * width;
+      float* to = band + plane * band_height_ * row_width_;
+      for (int64_t i = 0; i < height; ++i, to += row_width_) {
+        const int64_t y = oh * g_.stride[1] - g_.pad[1] + i;
+        if (z < 0 || z >= g_.in[0] || y < 0 || y >= g_.in[1]) {
+          std::fill_n(to, row_width_, 0.0f);
+          continue;
+        }
+        std::fill_n(to, before, 0.0f);
+        std::copy_n(from + y * width, present, to + before);
+        std::fill_n(to + before + present, row_width_ - before - present, 0.0f);
+      }
+    }
+  }
+
+  /// Computes the tiles [u0, u1), which count those of all images, of a band that begins with a certain row.
+  void compute_panel(const BlockedOperands& operands, const float* band, const ConvPanel& panel, int64_t band_row,
                      int64_t u0, int64_t u1) const {
     const auto& table = simd::conv_stem_table();
-    const int64_t size = g_.out[2] / tiles_, larger = g_.out[2] % tiles_;
+    const int64_t size = g_.out[2] / tiles_, larger = g_.out[2] % tiles_, rows = g_.out[0] * g_.out[1];
     const auto smaller_tile = table.tile(panel.blocks, static_cast<int>(size));
     const auto larger_tile = larger != 0 ? table.tile(panel.blocks, static_cast<int>(size + 1)) : nullptr;
     const int64_t most = std::max<int64_t>(1, kWeightChunkBytes / (panel.blocks * 64));
     const int chunks = static_cast<int>(std::max<int64_t>(1, (packed_.depth() + most - 1) / most));
     simd::StemTile tile{};
+    tile.stride = g_.stride[2];
     tile.bias = operands.bias + panel.out_block * 16;
     tile.output_block_stride = g_.out_pixels() * 16;
     tile.activation = operands.activation;
@@ -139,9 +145,13 @@ class PreparedStem : public PreparedConv {
       tile.last = c == chunks - 1;
       for (int64_t u = u0; u < u1; ++u) {
         const int64_t t = u % tiles_, row = u / tiles_, column = t * size + std::min(t, larger);
-        tile.input =
-            copy + (row / g_.out[1] * g_.stride[0] * size_[1] + row % g_.out[1] * g_.stride[1]) * pitch_ + column;
-        tile.output = output + panel.out_block * tile.output_block_stride + (row * g_.out[2] + column) * 16;
+        const int64_t n = row / rows, od = row / g_.out[1] % g_.out[0], oh = row % g_.out[1];
+        const float* image = operands.input + n * g_.in_channels * g_.in_pixels();
+        tile.input = copies_ ? band + (row - band_row) * g_.stride[1] * row_width_
+                             : image + (od * g_.stride[0] * g_.in[1] + oh * g_.stride[1]) * g_.in[2];
+        tile.input += column * g_.stride[2];
+        tile.output = operands.output + (n * g_.out_blocks() + panel.out_block) * tile.output_block_stride +
+                      (row % rows * g_.out[2] + column) * 16;
         (t < larger ? larger_tile : smaller_tile)(tile);
       }
     }
@@ -150,9 +160,9 @@ class PreparedStem : public PreparedConv {
   const PackedStem& packed_;
   ConvGeometry g_;
   int threads_;
-  std::array<int64_t, 2> size_{};  // depth and height of the copy
-  std::vector<int64_t> phases_, taps_;
-  int64_t phase_width_, pitch_, plane_, tiles_;
+  bool copies_ = false;
+  std::vector<int64_t> taps_;
+  int64_t row_width_ = 0, band_rows_ = 1, band_height_ = 1, band_floats_ = 0, tiles_ = 1;
 };
 
 std::unique_ptr<PreparedConv> PackedStem::prepare(const ConvGeometry& geometry, int threads) const {

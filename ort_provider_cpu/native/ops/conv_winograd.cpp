@@ -22,13 +22,13 @@ class PackedWinograd : public PackedConv {
   PackedWinograd(const ConvGeometry& geometry, const float* weights, int m) : m_(m), side_(m + 2) {
     ConvGeometry pointwise = geometry;
     pointwise.kernel = {1, 1, 1};
-    const int usual = simd::conv_direct_table().usual_panel;
-    panels_ = conv_panels(pointwise, usual, usual);
+    const int usual = simd::conv_direct_table().usual_panel, odd = simd::conv_direct_table().odd_panel;
+    panels_ = conv_panels(pointwise, usual, usual, odd);
     in_blocks_ = geometry.in_blocks();
     plane_ = in_blocks_ * 16 * geometry.out_blocks() * 16;
     weights_ = zeroed_floats(plane_ * planes());
     const int64_t depth = geometry.in_channels;
-    AlignedArray<float> rows(static_cast<size_t>(9 * 16 * 16 * usual));
+    AlignedArray<float> rows(static_cast<size_t>(9 * 16 * 16 * std::max(usual, odd)));
     for (const ConvPanel& panel : panels_) {
       const int64_t width = panel.blocks * 16, first = panel.out_block * 16;
       const int64_t present = std::min(width, geometry.out_channels - first);

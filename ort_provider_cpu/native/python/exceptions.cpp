@@ -1,5 +1,6 @@
 #include "python/exceptions.h"
 
+#include <cstring>
 #include <new>
 
 #include "engine/error.h"
@@ -12,7 +13,9 @@ PyObject* exception_classes = nullptr;
 void set_error(ErrorKind kind, const char* text) {
   PyObject* const code = PyLong_FromLong(static_cast<long>(kind));
   PyObject* const type = exception_classes == nullptr || code == nullptr ? nullptr : PyDict_GetItem(exception_classes, code);
-  PyErr_SetString(type == nullptr ? PyExc_RuntimeError : type, text);
+  PyObject* const message = PyUnicode_DecodeUTF8(text, static_cast<Py_ssize_t>(std::strlen(text)), "replace");
+  if (message != nullptr) PyErr_SetObject(type == nullptr ? PyExc_RuntimeError : type, message);
+  Py_XDECREF(message);
   Py_XDECREF(code);
 }
 }  // namespace

@@ -10,16 +10,16 @@ using ort_cpu::simd::ConvTile;
 using ort_cpu::simd::ConvTileFunction;
 
 #if defined(__AVX512F__)
-constexpr int kUsualPanel = 2, kWidestPanel = 4;
-constexpr int max_pixels(int panel_blocks) { return panel_blocks == 4 ? 6 : 14; }
+constexpr int kUsualPanel = 2, kOddPanel = 3, kWidestPanel = 4;
+constexpr int max_pixels(int panel_blocks) { return panel_blocks == 4 ? 6 : panel_blocks == 3 ? 9 : 14; }
 #elif defined(__AVX2__)
-constexpr int kUsualPanel = 1, kWidestPanel = 1;
+constexpr int kUsualPanel = 1, kOddPanel = 1, kWidestPanel = 1;
 constexpr int max_pixels(int) { return 6; }
 #elif defined(__ARM_NEON)
-constexpr int kUsualPanel = 1, kWidestPanel = 1;
+constexpr int kUsualPanel = 1, kOddPanel = 1, kWidestPanel = 1;
 constexpr int max_pixels(int) { return 6; }
 #else
-constexpr int kUsualPanel = 1, kWidestPanel = 1;
+constexpr int kUsualPanel = 1, kOddPanel = 1, kWidestPanel = 1;
 constexpr int max_pixels(int) { return 3; }
 #endif
 
@@ -186,8 +186,10 @@ ConvTileFunction by_stride(int pixels, int stride, bool skip_first, bool skip_la
 ConvTileFunction tile_function([[maybe_unused]] int panel_blocks, int pixels, int stride, bool skip_first,
                                bool skip_last) {
 #if defined(__AVX512F__)
-  if (panel_blocks == 4)
-    return stride == 1 && !skip_first && !skip_last ? by_pixels<4, 1, false, false>(pixels) : nullptr;
+  if (panel_blocks > 2 && (skip_first || skip_last)) return nullptr;
+  if (panel_blocks == 4) return stride == 1 ? by_pixels<4, 1, false, false>(pixels) : nullptr;
+  if (panel_blocks == 3)
+    return stride == 1 ? by_pixels<3, 1, false, false>(pixels) : by_pixels<3, 2, false, false>(pixels);
   if (panel_blocks == 2) return by_stride<2>(pixels, stride, skip_first, skip_last);
 #endif
   return by_stride<1>(pixels, stride, skip_first, skip_last);
@@ -195,4 +197,4 @@ ConvTileFunction tile_function([[maybe_unused]] int panel_blocks, int pixels, in
 
 }  // namespace
 
-ORT_CPU_EXPORT(ConvDirectTable, conv_direct_table) = {kUsualPanel, kWidestPanel, max_pixels, tile_function};
+ORT_CPU_EXPORT(ConvDirectTable, conv_direct_table) = {kUsualPanel, kOddPanel, kWidestPanel, max_pixels, tile_function};

@@ -38,6 +38,7 @@ using ConvTileFunction = void (*)(ConvTile&);
 
 struct ConvDirectTable {
   int usual_panel;   // in blocks of 16 channels; panels of one block always work too
+  int odd_panel;     // for the last of an odd number of blocks, without skipping
   int widest_panel;  // for tiles of few pixels, without strides and skipping
   /// The most pixels of a tile with a panel of so many blocks.
   int (*max_pixels)(int panel_blocks);

@@ -13,8 +13,30 @@ constexpr int kUsualPanel = 2, kMaxPixels = 14;
 #elif defined(__AVX2__) || defined(__ARM_NEON)
 constexpr int kUsualPanel = 1, kMaxPixels = 6;
 #else
-constexpr int kUsualPanel = 1, kMaxPixels = 3;
+constexpr int kUsualPanel = 1, kMaxPixels = 2;
 #endif
+
+/// Pixels at a stride: few multiples of it in registers reach all of them.
+struct StridedPixels {
+  int64_t one, three, five, seven;
+
+  explicit StridedPixels(int64_t stride) : one(stride), three(3 * stride), five(5 * stride), seven(7 * stride) {
+    asm("" : "+r"(one), "+r"(three), "+r"(five), "+r"(seven));
+  }
+  ORT_CPU_INLINE float load(const float* first, const float* eighth, int p) const {
+    const float* base = p < 8 ? first : eighth;
+    switch (p % 8) {
+      case 1: return base[one];
+      case 2: return base[2 * one];
+      case 3: return base[three];
+      case 4: return base[4 * one];
+      case 5: return base[five];
+      case 6: return base[2 * three];
+      case 7: return base[seven];
+      default: return base[0];
+    }
+  }
+};
 
 template <int Blocks, int Pixels>
 void stem_tile(const StemTile& tile) {
@@ -28,15 +50,17 @@ void stem_tile(const StemTile& tile) {
     for (int p = 0; p < Pixels; ++p) acc[p][j] = tile.first ? start : load(out + p * 16);
   }
   const float* w = tile.weights;
+  const StridedPixels pixels(tile.stride);
 #pragma GCC unroll 1
   for (int64_t t = 0; t < tile.n_taps; ++t) {
     const float* x = tile.input + tile.taps[t];
+    const float* eighth = x + 8 * tile.stride;
     Vec row[kVectors];
 #pragma GCC unroll 16
     for (int j = 0; j < kVectors; ++j) row[j] = load(w + j * kLanes);
 #pragma GCC unroll 16
     for (int p = 0; p < Pixels; ++p) {
-      const Vec a = set1(x[p]);
+      const Vec a = set1(pixels.load(x, eighth, p));
 #pragma GCC unroll 16
       for (int j = 0; j < kVectors; ++j) acc[p][j] = fma(a, row[j], acc[p][j]);
     }

@@ -6,9 +6,10 @@
 
 namespace ort_cpu::simd {
 
-/// One tile: output[p, o] = activation(bias[o] + sum over taps of input[taps[t] + p] * weights[t, o]).
+/// One tile: output[p, o] = activation(bias[o] + sum over taps of input[taps[t] + p * stride] * weights[t, o]).
 struct StemTile {
   const float* input;
+  int64_t stride;
   const int64_t* taps;  // one for each channel and kernel element
   int64_t n_taps;
   const float* weights;  // [n_taps, panel]

@@ -7,9 +7,8 @@ from typing import Any
 from ort_core.errors import InvalidGraph
 from ort_core.ir.graph import Graph, Node
 from ort_core.ir.passes import Level, PassContext, graph_pass
-from ort_core.ir.rewrite import add_constant, add_node, constant_array, replace_node
+from ort_core.ir.rewrite import add_node, replace_node
 from ort_provider_cpu.passes._blocked import (
-    BLOCK,
     DOMAIN,
     blocked_form,
     blocked_type,
@@ -18,10 +17,11 @@ from ort_provider_cpu.passes._blocked import (
     to_blocked,
     typed,
 )
-from ort_provider_cpu.passes._groups import groups_to_merge, merge_groups
 
 MAX_STEM_CHANNELS = 8
 """Inputs with so few channels are read as they are."""
+MAX_PLAIN_ROWS = 3
+"""Groups with so few output channels, and more than twice as many input channels, are computed over plain tensors."""
 
 
 @graph_pass(Level.LAYOUT, order=60)
@@ -45,11 +45,12 @@ def _is_eligible(node: Node) -> bool:
         return False
     if len(weight.shape) != len(x.shape) or 0 in weight.shape:
         return False
-    group = node.attr("group", 1)
+    group: int = node.attr("group", 1)
     out_channels, group_channels = weight.shape[:2]
     if group < 1 or out_channels % group:
         return False
-    return group_channels == 1 or groups_to_merge(group, group_channels, out_channels // group, BLOCK) is not None
+    rows = out_channels // group
+    return group == 1 or rows > MAX_PLAIN_ROWS or group_channels <= 2 * rows
 
 
 def _convert(graph: Graph, node: Node) -> None:
@@ -58,15 +59,8 @@ def _convert(graph: Graph, node: Node) -> None:
     if weight.const is None:
         raise InvalidGraph(f"the weights of {node} are no constant")
     out_channels, group_channels = weight.const.shape[:2]
-    group = node.attr("group", 1)
-    channels = group_channels * group
+    channels = group_channels * node.attr("group", 1)
     attributes: dict[str, Any] = dict(node.attributes)
-    if group_channels > 1 and (count := groups_to_merge(group, group_channels, out_channels // group, BLOCK) or 1) > 1:
-        array = constant_array(weight)
-        if array is None:
-            raise InvalidGraph(f"the weights of {node} are no constant")
-        weight = add_constant(graph, merge_groups(array, group, count), weight.name)
-        attributes["group"] = group // count
     if channels == group_channels <= MAX_STEM_CHANNELS and blocked_form(x) is None:
         op_type, source = "StemConv", x
     else:
