@@ -3,6 +3,8 @@
 import importlib.util
 from pathlib import Path
 
+import pytest
+
 NEED_THE_CORE_ALONE = {"test_placement.py"}
 
 
@@ -16,3 +18,14 @@ def is_installed():
 
 tests = {path.name for path in Path(__file__).parent.glob("test_*.py")}
 collect_ignore = [] if is_installed() else sorted(tests - NEED_THE_CORE_ALONE)
+
+
+@pytest.fixture(scope="session")
+def ort_headers(tmp_path_factory):
+    """The folder of ONNX Runtime's headers."""
+    from tests.custom_ops import cpp_library
+
+    try:
+        return cpp_library.find_headers(tmp_path_factory.mktemp("headers"))
+    except cpp_library.Unavailable as reason:
+        pytest.skip(f"there are no headers to build a library with: {reason}")

@@ -73,10 +73,9 @@ ONLY_HERE = [
 
 
 @pytest.fixture(scope="module")
-def library(tmp_path_factory) -> Path:
+def library(ort_headers, tmp_path_factory) -> Path:
     try:
-        headers = cpp_library.find_headers(tmp_path_factory.mktemp("headers"))
-        return cpp_library.build_interface(headers, tmp_path_factory.mktemp("build"))
+        return cpp_library.build_interface(ort_headers, tmp_path_factory.mktemp("build"))
     except cpp_library.Unavailable as reason:
         pytest.skip(f"the library cannot be built here: {reason}")
 

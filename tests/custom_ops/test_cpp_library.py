@@ -24,12 +24,11 @@ pytest.importorskip("ort_custom_ops")
 
 
 @pytest.fixture(scope="module")
-def library(tmp_path_factory) -> Path:
+def library(ort_headers, tmp_path_factory) -> Path:
     try:
-        headers = cpp_library.find_headers(tmp_path_factory.mktemp("headers"))
-        return cpp_library.build_library(headers, tmp_path_factory.mktemp("build"))
+        return cpp_library.build_library(ort_headers, tmp_path_factory.mktemp("build"))
     except cpp_library.Unavailable as reason:
-        pytest.skip(f"the example library cannot be built here: {reason}")
+        pytest.skip(f"the library cannot be built here: {reason}")
 
 
 @pytest.fixture(scope="module")

@@ -84,6 +84,18 @@ def test_errors_are_codes_with_messages(op, how, code, message):
     assert call(native, [np.array(how)], room=4)[1] in (text[:3], text[:4])
 
 
+def test_messages_are_cut_to_whole_characters_and_are_utf8():
+    how = np.array(11)
+    _kernel, native = entry("Throws1", [how])
+    message = "na\ufffdve \u20ac\U0001f600\ufffd"
+    assert call(native, [how])[1] == message
+    for room in range(1, 30):
+        code, text, _, _ = call(native, [how], room=room)
+        assert code == 6
+        assert message.startswith(text)
+        assert len(text.encode()) < room
+
+
 def test_refused_memory_is_an_error():
     _kernel, native = entry("AddOne1", [X])
     code, message, _, _ = call(native, [X], refuse=True)

@@ -178,6 +178,19 @@ def test_untyped_outputs_take_the_type_of_the_untyped_input():
     assert list(op_of("Identity").infer(node, [None])) == [None, TensorType(N)]
 
 
+def test_variadic_outputs_that_need_not_be_alike_have_types_of_their_own():
+    inputs = [X, np.array(["a"], object), np.arange(3)]
+    types = [TensorType(F), TensorType(S), TensorType(N)]
+    assert inferred("Reverse", *types, outputs=3) == [None, None, None]
+    kernel = bind(node_of("Reverse", inputs, 3, output_types=[N, S, F]))
+    assert [y.tolist() for y in kernel.fn(*inputs)] == [[0, 1, 2], ["a"], [1, 2]]
+
+
+def test_output_of_unknown_type_is_an_error():
+    with pytest.raises(errors.NotImplemented, match="element type of output 0 is not known"):
+        run("Reverse", X)
+
+
 @pytest.mark.parametrize(
     ("shape", "expected"),
     [((2, 3), (6, 3)), (("n", 4, None), ("rows", 4, None)), ((0,), (0,)), (None, None)],

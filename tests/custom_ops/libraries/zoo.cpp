@@ -59,6 +59,7 @@ struct Throws : Stateless {
       case 7: call(c.api, 54, static_cast<void*>(nullptr), nullptr, size_t(0), nullptr, size_t(0)); return;
       case 8: c.output(0, {int64_t(1) << 40, int64_t(1) << 40}); return;
       case 9: c.strings(c.input(0)); return;
+      case 11: throw std::runtime_error("na\xEFve \xE2\x82\xAC\xF0\x9F\x98\x80\xC3");
       case 10: {
         void* resource;
         call(c.api, 265, c.context, 1, 2, &resource);
@@ -411,6 +412,24 @@ struct Blocks : Stateless {
   }
 };
 
+/// Gives its inputs in the other order.
+struct Reverse : Stateless {
+  using Stateless::Stateless;
+  void compute(Call c) {
+    for (size_t i = 0; i < c.outputs(); ++i) {
+      const void* x = c.input(c.inputs() - 1 - i);
+      void* y = c.output(i, c.shape(x));
+      size_t bytes;
+      if (void* status = slot<void*>(c.api, 318, x, &bytes)) {
+        slot<void>(c.api, 93, status);
+        c.fill(y, c.strings(x));
+      } else {
+        std::memcpy(c.data<char>(y), c.data<char>(x), bytes);
+      }
+    }
+  }
+};
+
 /// Output: the first dimension times the attribute `times` (symbols stay, unknown ones become "rows").
 void* infer_repeat(const CustomOp*, void* context) {
   size_t n;
@@ -492,6 +511,9 @@ extern "C" void* RegisterCustomOps(void* options, const ApiBase* base) {
   Declared* counts = make<Counts>(17, "Count", {{kFloat}, {kAny, kVariadic}}, {{kInt64}});
   counts->minimum = counts->homogeneous = 0;
   ops.push_back(counts);
+  Declared* reverse = make<Reverse>(17, "Reverse", {{kAny, kVariadic}}, {{kAny, kVariadic}});
+  reverse->homogeneous = 0;
+  ops.push_back(reverse);
   ops.push_back(make<Squares>(17, "Squares", {{kInt64}, {kInt64}}, {{kInt64}}));
   ops.push_back(make<Upper>(17, "Upper", {{kString}}, {{kString}}));
   ops.push_back(make<Services>(31, "Services", {{kFloat}}, {{kInt64}}));
