@@ -1,8 +1,11 @@
 """Resize: every mode against the reference provider, and on blocked channels."""
 
 import itertools
+import subprocess
+import sys
 
 import numpy as np
+import onnx
 import pytest
 from parity_session import (
     FLOATS,
@@ -10,10 +13,13 @@ from parity_session import (
     assert_close,
     assert_parity,
     blocked,
+    one_node,
     run_native,
     run_reference,
     unblocked,
 )
+
+import ort_core
 
 COORDINATES = ["half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners", "asymmetric"]
 SCALES = [[2.0, 2.0], [0.5, 0.7], [1.5, 3.3], [3.0, 0.4]]
@@ -135,3 +141,24 @@ def test_wrong_scales_are_rejected(scales, mode):
 def test_empty_images_stay_empty():
     assert_parity("Resize", [image(shape=(0, 3, 4, 4)), *by_scale(1, 1, 2, 2)], mode="linear")
     assert_parity("Resize", [image(), *by_scale(1, 1, 0.01, 2)], mode="linear")
+
+
+@pytest.mark.parity
+def test_antialiased_bytes_are_those_of_onnxruntime(tmp_path):
+    x = np.random.default_rng(0).integers(0, 256, (1, 3, 37, 53)).astype(np.uint8)
+    inputs = [x, None, None, np.array([1, 3, 64, 30], np.int64)]
+    model, feed = one_node("Resize", inputs, mode="linear", antialias=1, constants=(3,))
+    model = onnx.load_from_string(model)
+    model.opset_import[0].version, model.ir_version = 18, 9
+    model = model.SerializeToString()
+    (tmp_path / "model.onnx").write_bytes(model)
+    np.savez(tmp_path / "feed.npz", **feed)
+    code = (
+        "import sys, numpy as np, onnxruntime as ort; s = ort.InferenceSession(sys.argv[1] + '/model.onnx');"
+        "np.save(sys.argv[1] + '/y.npy', s.run(None, dict(np.load(sys.argv[1] + '/feed.npz')))[0])"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
+    (got,) = ort_core.InferenceSession(model, providers=["CPUExecutionProvider"]).run(None, feed)
+    difference = np.abs(got.astype(int) - np.load(tmp_path / "y.npy"))
+    assert difference.max() <= 1
+    assert np.count_nonzero(difference) <= difference.size / 1000

@@ -154,6 +154,11 @@ def test_unique_of_strings_and_of_nothing() -> None:
     assert run("Unique", np.zeros((2, 0, 3), np.float32), axis=1).shape == (2, 0, 3)
 
 
+def test_elu_of_zero_is_zero_whatever_alpha_is() -> None:
+    x = np.array([-1, 0, 2], np.float32)
+    assert run("Elu", x, alpha=np.inf).tolist() == [-np.inf, 0, 2]
+
+
 def test_variadic_operators_broadcast_all_inputs() -> None:
     column, row = f32([1], [4]), f32(2, 3)
     assert run("Max", column, row, f32(0)).tolist() == [[2, 3], [4, 4]]

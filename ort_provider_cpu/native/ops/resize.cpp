@@ -152,7 +152,7 @@ class Resize : public Kernel {
       ctx.state(std::move(plan));
       return;
     }
-    for (ResizeAxis& axis : plan.axes) axis.tabulate(rule_);
+    for (ResizeAxis& axis : plan.axes) axis.tabulate(rule_, computes_in_fixed_point(ctx.dtype(0)));
     const int lead = plan.axes.front().axis;
     plan.images = x.size_to(lead);
     plan.image_in = x, plan.image_out = y;
@@ -210,11 +210,18 @@ class Resize : public Kernel {
     return request;
   }
 
+  /// Whether weights have 22 bits and results are rounded after each axis (halves up), as image libraries and onnxruntime
+  /// do with bytes.
+  bool computes_in_fixed_point(DType dtype) const { return rule_.antialias && dtype == DType::u8; }
+
   /// Shrinking axes first and from the front, where rows are added up; growing ones from the back, where rows are
   /// short. Integers keep the order of the axes: rounding differences of the last bit would show where results are cut.
+  /// In fixed point the width comes before the height.
   void order_passes(PlanContext& ctx, ResizePlan& plan, int lead) const {
     const bool integers = kIntegers.contains(ctx.dtype(0));
-    std::sort(plan.axes.begin(), plan.axes.end(), [integers](const ResizeAxis& a, const ResizeAxis& b) {
+    const bool fixed_point = computes_in_fixed_point(ctx.dtype(0));
+    std::sort(plan.axes.begin(), plan.axes.end(), [=](const ResizeAxis& a, const ResizeAxis& b) {
+      if (fixed_point) return a.axis > b.axis;
       if (integers) return a.axis < b.axis;
       const bool shrinks_a = a.out < a.size, shrinks_b = b.out < b.size;
       if (shrinks_a != shrinks_b) return shrinks_a;
@@ -294,6 +301,7 @@ class Resize : public Kernel {
                    bool parallel) const {
     Shape image = plan.image_in;
     const A* from = nullptr;
+    const bool fixed_point = computes_in_fixed_point(ctx.input(0).dtype);
     for (size_t i = 0; i < plan.axes.size(); ++i) {
       const ResizeAxis& axis = plan.axes[i];
       const int64_t outer = image.product(lead, axis.axis), inner = image.size_from(axis.axis + 1);
@@ -304,6 +312,10 @@ class Resize : public Kernel {
         const A outside = static_cast<A>(extrapolation_);
         if (i == 0) weigh_axis<T, A>(axis, x, to, inner, begin, end, outside);
         else weigh_axis<A, A>(axis, from, to, inner, begin, end, outside);
+        if constexpr (std::is_same_v<T, uint8_t>)
+          if (fixed_point)
+            for (int64_t j = begin * inner; j < end * inner; ++j)
+              to[j] = static_cast<A>(std::clamp(std::floor(static_cast<double>(to[j]) + 0.5), 0.0, 255.0));
       };
       const int64_t rows = outer * axis.out;
       if (parallel) ctx.parallel_for(rows, 1 + 100000 / (1 + inner * axis.taps), pass);

@@ -62,7 +62,7 @@ float ResizeAxis::place(const ResizeRule& rule, int64_t o) const {
   return (x + 0.5f) / factor - 0.5f;
 }
 
-void ResizeAxis::tabulate(const ResizeRule& rule) {
+void ResizeAxis::tabulate(const ResizeRule& rule, bool fixed_point) {
   std::vector<float> places(static_cast<size_t>(out));
   for (int64_t o = 0; o < out; ++o) places[o] = place(rule, o);
   if (rule.coordinates == "tf_crop_and_resize") {
@@ -71,7 +71,7 @@ void ResizeAxis::tabulate(const ResizeRule& rule) {
     for (int64_t o = 0; o < out; ++o) any |= outside[o] = places[o] < 0 || places[o] > static_cast<float>(size - 1);
     if (!any) outside.clear();
   }
-  if (rule.mode != ResizeMode::nearest) return weigh(rule, places);
+  if (rule.mode != ResizeMode::nearest) return weigh(rule, places, fixed_point);
   index.resize(places.size());
   doubles = out == 2 * size && outside.empty();
   for (int64_t o = 0; o < out; ++o) {
@@ -85,7 +85,7 @@ void ResizeAxis::tabulate(const ResizeRule& rule) {
   }
 }
 
-void ResizeAxis::weigh(const ResizeRule& rule, const std::vector<float>& places) {
+void ResizeAxis::weigh(const ResizeRule& rule, const std::vector<float>& places, bool fixed_point) {
   const bool linear = rule.mode == ResizeMode::linear;
   const double shrink = rule.antialias ? std::min(scale, 1.0) : 1.0;
   const int64_t reach = static_cast<int64_t>(std::ceil((linear ? 1 : 2) / shrink));
@@ -107,6 +107,8 @@ void ResizeAxis::weigh(const ResizeRule& rule, const std::vector<float>& places)
     }
     if ((rule.exclude_outside || rule.antialias) && total != 0)
       for (int64_t t = 0; t < taps; ++t) weight[t] /= total;
+    if (fixed_point)
+      for (int64_t t = 0; t < taps; ++t) weight[t] = std::nearbyint(std::ldexp(weight[t], 22)) / (1 << 22);
   }
   float_weights.assign(weights.begin(), weights.end());
 }

@@ -39,12 +39,12 @@ struct ResizeAxis {
   bool doubles = false;
 
   bool is_identity() const { return out == size && scale == 1 && start == 0 && end == 1; }
-  /// Fills the tables; both sizes are positive.
-  void tabulate(const ResizeRule& rule);
+  /// Fills the tables; both sizes are positive. `fixed_point`: weights are multiples of 2^-22.
+  void tabulate(const ResizeRule& rule, bool fixed_point = false);
 
  private:
   float place(const ResizeRule& rule, int64_t o) const;
-  void weigh(const ResizeRule& rule, const std::vector<float>& places);
+  void weigh(const ResizeRule& rule, const std::vector<float>& places, bool fixed_point);
 };
 
 }  // namespace ort_cpu

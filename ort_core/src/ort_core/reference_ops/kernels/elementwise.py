@@ -18,6 +18,13 @@ def identity(x: RuntimeValue) -> RuntimeValue:
     return x
 
 
+@kernel("Elu")
+def elu(x: np.ndarray, *, alpha: float = 1.0) -> np.ndarray:
+    """Y = alpha * (exp(X) - 1) where X < 0, else X. Source: ONNX Elu."""
+    wide = widen(x)
+    return cast(np.where(wide < 0, alpha * np.expm1(wide), wide), x.dtype)
+
+
 @kernel("Max")
 def maximum(*data: np.ndarray) -> np.ndarray:
     """Y = the element-wise maximum of the broadcast inputs. Source: ONNX Max."""

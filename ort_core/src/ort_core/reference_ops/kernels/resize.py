@@ -95,7 +95,10 @@ class Resize:
     ) -> np.ndarray:
         """Resizes each axis whose size or region changes."""
         y = x
-        for axis in self._resized_axes(x, roi, scales, sizes):
+        axes = self._resized_axes(x, roi, scales, sizes)
+        # As image libraries do, onnxruntime takes weights of 22 bits for bytes and rounds after each axis, the last one first.
+        fixed_point = self._antialias and x.dtype == np.uint8
+        for axis in sorted(axes, key=lambda a: -a.axis) if fixed_point else axes:
             if axis.out == axis.size and axis.scale == 1 and (axis.start, axis.end) == (0, 1):
                 continue
             if axis.size == 0:
@@ -104,10 +107,15 @@ class Resize:
                 y = np.take(y, np.zeros(0, np.intp), axis=axis.axis)
                 continue
             places = self._places(axis)
-            y = self._nearest(y, axis, places) if self._mode == "nearest" else self._weighted(y, axis, places)
+            if self._mode == "nearest":
+                y = self._nearest(y, axis, places)
+            else:
+                y = self._weighted(y, axis, places, fixed_point)
             if self._coordinates == "tf_crop_and_resize":
                 outside = (places < 0) | (places > axis.size - 1)
                 y = np.where(on_axis(outside, axis.axis, x.ndim), np.asarray(self._outside).astype(y.dtype), y)
+            if fixed_point:
+                y = np.clip(np.floor(y + 0.5), 0, 255)
         return _saturate(y, x.dtype, round_to_integer=np.rint if self._antialias else np.trunc)
 
     def _resized_axes(
@@ -154,7 +162,7 @@ class Resize:
         taken: np.ndarray = np.take(x, index, axis=axis.axis)
         return taken
 
-    def _weighted(self, x: np.ndarray, axis: _Axis, places: np.ndarray) -> np.ndarray:
+    def _weighted(self, x: np.ndarray, axis: _Axis, places: np.ndarray, fixed_point: bool) -> np.ndarray:
         shrink = min(axis.scale, 1.0) if self._antialias else 1.0
         reach = int(np.ceil((1 if self._mode == "linear" else 2) / shrink))
         base = np.floor(places)
@@ -167,6 +175,8 @@ class Resize:
         if self._exclude_outside or self._antialias:
             total = weights.sum(axis=1, keepdims=True)
             weights = weights / np.where(total == 0, 1, total)
+        if fixed_point:
+            weights = np.rint(weights * 2**22) / 2**22
         index = np.clip(index, 0, axis.size - 1)
         wide = np.result_type(widen(x).dtype, np.float64)
         y = np.zeros((*x.shape[: axis.axis], axis.out, *x.shape[axis.axis + 1 :]), wide)
