@@ -99,11 +99,13 @@ def test_an_operator_of_a_device_that_is_not_there_is_declined():
         session_of(model_of(scale_node()), Scale(device_type="cuda"))
 
 
-def test_a_kernel_that_cannot_be_made_names_the_node():
-    operator = Scale()
+@pytest.mark.parametrize("has_native", [False, True])
+def test_a_kernel_that_cannot_be_made_names_the_node(caplog, has_native):
+    operator = Scale(has_native=has_native)
     operator.bind = lambda request: 1 / 0
     with pytest.raises(Fail, match=r"Scale.*could not make a kernel: ZeroDivisionError"):
         session_of(model_of(scale_node()), operator)
+    assert "goes on without it" not in caplog.text
 
 
 def test_a_result_of_another_type_is_refused():

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from ort_core.cache.lookup import prepare_cached
 from ort_core.compile_context import Context
 from ort_core.custom_ops.provider import CustomOpProvider
-from ort_core.errors import OrtError
 from ort_core.ir.graph import Model, Value
 from ort_core.ir.passes import Level
 from ort_core.ir.rewrite import check_invariants, release_weights
@@ -123,6 +122,8 @@ def _assign_and_compile(
         try:
             return compile_graph(model.graph, assignment, settings), assignment
         except CompileFailed as error:
+            if context.kernel_error is not None:
+                raise context.kernel_error from context.kernel_error.__cause__
             _drop(error.failed, error, active, on_failure)
 
 
@@ -146,8 +147,7 @@ def _drop(
     on_failure: Callable[[Provider, Exception], None],
 ) -> None:
     if provider not in active:
-        cause = error.__cause__
-        raise cause if isinstance(cause, OrtError) else error
+        raise error
     active.remove(provider)
     on_failure(provider, error)
 

@@ -22,7 +22,11 @@ T = TypeVar("T")
 
 
 class Context:
-    """The `CompileContext` of a session."""
+    """The `CompileContext` of a session.
+
+    Attributes:
+        kernel_error: why a custom operator refused one of the model's nodes, which no provider can change.
+    """
 
     def __init__(
         self, env: SessionEnv, progress: Progress = UNWATCHED, custom: Callable[[Node], CustomOp | None] | None = None
@@ -30,6 +34,7 @@ class Context:
         self.env = env
         self.progress = progress
         self._custom = custom
+        self.kernel_error: OrtError | None = None
         # Weights are keyed by identity and kept, so that no later weight can have the number of one that is gone.
         self._weights: dict[int, WeightRef] = {}
         self._arrays: weakref.WeakValueDictionary[int, np.ndarray] = weakref.WeakValueDictionary()
@@ -78,12 +83,13 @@ class Context:
         constants = {i: self.constant(v) for i, v in enumerate(node.inputs) if v is not None and v.is_constant}
         try:
             return op.bind(KernelRequest(node, constants, self.env.config))
-        except OrtError:
+        except OrtError as error:
+            self.kernel_error = error
             raise
         except Exception as error:
-            raise Fail(
-                f"{node.where()}: its custom operator could not make a kernel: {type(error).__name__}: {error}"
-            ) from error
+            problem = f"its custom operator could not make a kernel: {type(error).__name__}: {error}"
+            self.kernel_error = Fail(f"{node.where()}: {problem}")
+            raise self.kernel_error from error
 
     def check(self) -> None:
         """Raises ModelLoadCanceled when loading is to stop."""
