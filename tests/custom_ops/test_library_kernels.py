@@ -152,6 +152,14 @@ def test_outputs_start_as_zeros_also_in_recycled_memory():
         del y
 
 
+def test_output_that_is_declared_to_be_an_input_starts_as_its_copy():
+    x = np.arange(1000, dtype=np.float32).reshape(10, 100)
+    y = run("Aliased", x)
+    assert y[0, 0] == 1
+    assert (y.ravel()[1:] == x.ravel()[1:]).all()
+    assert x[0, 0] == 0
+
+
 def test_outputs_outlive_the_kernel_and_are_writable():
     y = run("AddOne17", X)
     gc.collect()

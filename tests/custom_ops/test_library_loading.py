@@ -90,10 +90,11 @@ def test_missing_dependency_is_named(tmp_path):
 
 
 def fake_onnxruntime(version: str, soname: str = "libonnxruntime.so.1") -> str:
-    """A library to link against that looks like onnxruntime's of a version."""
+    """A library to link against that looks like onnxruntime's of a version; without one its symbol has none."""
     source, script = folder() / f"fake{version}.c", folder() / f"fake{version}.map"
     source.write_text("const void *OrtGetApiBase(void) { return 0; }")
-    script.write_text(f"VERS_{version} {{ global: OrtGetApiBase; local: *; }};")
+    name = f"VERS_{version}" if version else ""
+    script.write_text(f"{name} {{ global: OrtGetApiBase; local: *; }};")
     target = folder() / f"fake{version}.so"
     linking = [f"-Wl,--version-script={script}", f"-Wl,-soname,{soname}"]
     subprocess.run(["gcc", "-shared", "-fPIC", "-o", str(target), str(source), *linking], check=True)
@@ -102,7 +103,12 @@ def fake_onnxruntime(version: str, soname: str = "libonnxruntime.so.1") -> str:
 
 @pytest.mark.parametrize(
     ("version", "soname"),
-    [("1.17.1", "libonnxruntime.so.1"), ("1.31.1", "libonnxruntime.so.1"), ("1.14.1", "libonnxruntime.so.1.14.1")],
+    [
+        ("1.17.1", "libonnxruntime.so.1"),
+        ("1.31.1", "libonnxruntime.so.1"),
+        ("1.14.1", "libonnxruntime.so.1.14.1"),
+        ("", "libonnxruntime.so"),
+    ],
 )
 def test_library_linked_to_onnxruntime_gets_our_table(version, soname):
     path = build("bad.cpp", f"linked{version}", "-DKIND=5", fake_onnxruntime(version, soname))
@@ -148,6 +154,24 @@ def test_process_ends_well_with_libraries_loaded():
     code = f"from ort_custom_ops.library import load_library; print(len(load_library({path!r})))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout.strip(), done.stderr) == (0, str(len(zoo())), "")
+
+
+def test_process_ends_well_while_a_thread_computes():
+    code = """
+import threading, time
+import numpy as np
+from tests.custom_ops.library_builder import bind, node_of
+x = np.ones(3, np.float32)
+kernel = bind(node_of("AddOne17", [x])).fn
+def work():
+    while True:
+        kernel(x)
+threading.Thread(target=work, daemon=True).start()
+time.sleep(0.1)
+"""
+    root = Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False, cwd=root, timeout=100)
+    assert done.returncode == 0, done.stderr.decode()
 
 
 def test_slots_are_offered_under_their_numbers():

@@ -45,7 +45,7 @@ struct KernelInfo;
 struct KernelContext;
 struct ShapeContext;
 struct MemoryInfo;
-struct KeyValues;
+class KeyValues;
 
 /// What allocates; libraries bring their own too.
 struct Allocator {
@@ -97,7 +97,7 @@ struct CustomOp {
 
 /// The versions of the API that brought members of `CustomOp`.
 namespace since {
-constexpr uint32_t optional_ports = 8, variadic_ports = 14, second_callbacks = 16, shape_inference = 17;
+constexpr uint32_t optional_ports = 8, variadic_ports = 14, second_callbacks = 16, shape_inference = 17, aliases = 18;
 }  // namespace since
 
 }  // namespace ort_ops

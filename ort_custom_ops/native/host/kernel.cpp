@@ -18,23 +18,22 @@ int32_t known_type(const Port& port) {
 CallPlan plan_of(const Operator& of, const NodeFacts& node) {
   CallPlan plan;
   for (size_t i = 0; i < node.inputs.size(); ++i) {
-    const DeclaredPort* declared = of.inputs.of(i);
-    if (declared == nullptr)
-      throw Error{Code::invalid_graph, "the operator takes " + std::to_string(of.inputs.ports.size()) +
-                                           " inputs, the node has " + std::to_string(node.inputs.size())};
-    plan.input_types.push_back(declared->type);
-    plan.input_required.push_back(declared->arity == Arity::required);
-    if (declared->type == element::undefined) plan.untyped_inputs.push_back(i);
+    const DeclaredPort declared = of.inputs.of(i);
+    plan.input_types.push_back(declared.type);
+    plan.input_required.push_back(declared.arity == Arity::required);
+    if (declared.type == element::undefined && !of.inputs.is_free(i)) plan.untyped_inputs.push_back(i);
   }
-  const size_t n = std::max(node.outputs.size(), of.outputs.ports.size() - (of.outputs.is_variadic() ? 1 : 0));
-  for (size_t i = 0; i < n; ++i) {
-    const DeclaredPort* declared = of.outputs.of(i);
-    if (declared == nullptr)
-      throw Error{Code::invalid_graph, "the operator makes " + std::to_string(of.outputs.ports.size()) +
-                                           " outputs, the node has " + std::to_string(node.outputs.size())};
+  const size_t n_declared = of.outputs.ports.size() - (of.outputs.is_variadic() ? 1 : 0);
+  for (size_t i = 0; i < std::max(node.outputs.size(), n_declared); ++i) {
+    const DeclaredPort declared = of.outputs.of(i);
     const int32_t of_node = i < node.outputs.size() ? known_type(node.outputs[i]) : element::undefined;
-    plan.output_types.push_back(declared->type != element::undefined ? declared->type : of_node);
+    plan.output_types.push_back(declared.type != element::undefined ? declared.type : of_node);
+    plan.output_follows.push_back(!of.outputs.is_free(i));
   }
+  plan.output_alias.assign(plan.output_types.size(), -1);
+  for (const auto& [input, output] : of.aliases)
+    if (static_cast<size_t>(output) < plan.output_alias.size() && static_cast<size_t>(input) < plan.input_types.size())
+      plan.output_alias[output] = input;
   for (const Port& port : node.outputs) plan.wanted.push_back(!port.name.empty());
   return plan;
 }
@@ -148,9 +147,8 @@ int32_t Kernel::native_compute(void* state, const OrtCoreCall* call, char* messa
   } catch (...) {
     const Error error = error_of_exception();
     if (message_bytes > 0) {
-      const size_t length = std::min(error.message.size(), message_bytes - 1);
-      std::memcpy(message, error.message.data(), length);
-      message[length] = '\0';
+      const std::string text = valid_utf8(error.message, message_bytes - 1);
+      std::memcpy(message, text.c_str(), text.size() + 1);
     }
     return static_cast<int32_t>(error.code);
   }

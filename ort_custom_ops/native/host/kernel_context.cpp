@@ -88,9 +88,19 @@ Status* input(const KernelContext* context, size_t index, const Value** out) {
 
 int32_t output_type(const KernelContext& context, size_t index) {
   if (const int32_t type = context.plan.output_types[index]; type != element::undefined) return type;
+  if (!context.plan.output_follows[index]) return element::undefined;
   for (const size_t i : context.plan.untyped_inputs)
     if (context.inputs[i] != nullptr) return context.inputs[i]->type;
   return element::undefined;
+}
+
+/// ONNX Runtime lets the two share memory, where it can; kernels may leave elements as they were.
+void copy_alias(const KernelContext& context, size_t index, Value& made) {
+  const int32_t alias = context.plan.output_alias[index];
+  const Value* input = alias < 0 ? nullptr : context.inputs[alias];
+  if (input == nullptr || input->type != made.type || input->count != made.count) return;
+  if (made.is_string()) made.strings = input->strings;
+  else if (made.bytes() > 0) std::memcpy(made.data, input->data, made.bytes());
 }
 
 /// An output that nobody wants gets memory all the same: kernels write to it without asking.
@@ -122,6 +132,7 @@ Status* output(KernelContext* context, size_t index, const int64_t* dims, size_t
   } else {
     made.value.allocate(type, shape);
   }
+  copy_alias(*context, index, made.value);
   made.made = true;
   *out = &made.value;
   return nullptr;

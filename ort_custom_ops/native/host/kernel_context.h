@@ -16,10 +16,14 @@ struct CallPlan {
   /// The type of each input of the node; undefined: any.
   std::vector<int32_t> input_types;
   std::vector<bool> input_required;
-  /// The inputs that were declared without a type; outputs without one are of the type of the first that is there.
+  /// The inputs that were declared without a type; outputs without one that follow are of the type of the first of them
+  /// that is there.
   std::vector<size_t> untyped_inputs;
   /// Of the outputs of the node and of those that the operator declares beyond.
   std::vector<int32_t> output_types;
+  std::vector<bool> output_follows;
+  /// For each of them the input whose contents it starts with, as the operator says that they share memory; none is -1.
+  std::vector<int32_t> output_alias;
   /// The outputs of the node, and which of them have a name.
   std::vector<bool> wanted;
 };

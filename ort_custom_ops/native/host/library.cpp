@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
+#include <mutex>
 
 #include "host/elf.h"
 #include "host/registration.h"
@@ -61,6 +63,16 @@ void* open(const std::string& path) {
   return handle;
 }
 
+/// Empty, and the same whenever a library registers. Kept for ever: libraries may keep its address.
+Registry* registry_of(void* handle) {
+  static auto* const registries = new std::map<void*, Registry*>;
+  Registry*& registry = (*registries)[handle];
+  if (registry == nullptr) registry = new Registry;
+  registry->domains.clear();
+  registry->config.clear();
+  return registry;
+}
+
 void register_ops(const std::string& path, void* handle, Registry& registry) {
   using Entry = Status* (*)(Registry*, const ApiBase*);
   const auto entry = reinterpret_cast<Entry>(dlsym(handle, kEntry));
@@ -85,10 +97,11 @@ void register_ops(const std::string& path, void* handle, Registry& registry) {
 }  // namespace
 
 std::vector<Operator> load_library(const std::string& path) {
+  static std::recursive_mutex mutex;
+  const std::lock_guard lock(mutex);
   forget_refused_version();
   void* handle = open(path);
-  // Kept for ever: libraries may keep the address of what they register with.
-  auto* registry = new Registry;
+  Registry* registry = registry_of(handle);
   register_ops(path, handle, *registry);
   const TablePointers pointers(handle);
   pointers.claim();

@@ -34,9 +34,11 @@ DeclaredPorts declared(const CustomOp& op, const Direction& direction, const std
 
 }  // namespace
 
-const DeclaredPort* DeclaredPorts::of(size_t i) const {
-  if (i < ports.size()) return &ports[i];
-  return is_variadic() ? &ports.back() : nullptr;
+DeclaredPort DeclaredPorts::of(size_t i) const {
+  if (i >= ports.size() && !is_variadic())
+    throw Error{Code::invalid_graph, "the operator declares " + std::to_string(ports.size()) +
+                                         " values where the node has " + std::to_string(i + 1) + " or more"};
+  return is_free(i) ? DeclaredPort{element::undefined, Arity::variadic} : ports[std::min(i, ports.size() - 1)];
 }
 
 Operator::Operator(std::string domain_name, const CustomOp& custom_op, TablePointers table_pointers)
@@ -63,6 +65,11 @@ Operator::Operator(std::string domain_name, const CustomOp& custom_op, TablePoin
   if (op->version < since::shape_inference) return;
   if (op->start_version != nullptr) start_version = op->start_version(op);
   if (op->end_version != nullptr) end_version = op->end_version(op);
+  if (op->version < since::aliases || op->alias_map == nullptr) return;
+  int32_t *from = nullptr, *to = nullptr;
+  const size_t count = op->alias_map(&from, &to);
+  for (size_t i = 0; i < count; ++i) aliases.emplace_back(from[i], to[i]);
+  if (count > 0 && op->release_alias_map != nullptr) op->release_alias_map(from, to);
 }
 
 std::vector<TensorInfo> Operator::infer(std::vector<TensorInfo> input_types, std::vector<TensorInfo> output_types,

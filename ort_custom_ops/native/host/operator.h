@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "host/abi.h"
@@ -25,8 +26,10 @@ struct DeclaredPorts {
   bool homogeneous = true;
 
   bool is_variadic() const { return !ports.empty() && ports.back().arity == Arity::variadic; }
-  /// The declaration of the i-th value of a node; null if there is none.
-  const DeclaredPort* of(size_t i) const;
+  /// Whether the i-th value of a node has a type of its own, whatever is declared.
+  bool is_free(size_t i) const { return is_variadic() && !homogeneous && i + 1 >= ports.size(); }
+  /// The declaration of the i-th value of a node; throws `Error` if there is none.
+  DeclaredPort of(size_t i) const;
 };
 
 struct Operator {
@@ -40,6 +43,8 @@ struct Operator {
   std::string provider;
   int32_t start_version = 1, end_version = INT32_MAX;
   DeclaredPorts inputs, outputs;
+  /// Inputs and the outputs that share their memory.
+  std::vector<std::pair<int32_t, int32_t>> aliases;
 
   bool infers_shapes() const { return op->version >= since::shape_inference && op->infer_shapes != nullptr; }
 

@@ -1,7 +1,9 @@
 #include "host/status.h"
 
+#include <algorithm>
 #include <cstring>
 #include <exception>
+#include <iterator>
 #include <new>
 
 #include "host/table.h"
@@ -41,6 +43,48 @@ Error error_of_exception() noexcept {
 Status* status_of_exception() noexcept {
   const Error error = error_of_exception();
   return make_status(error.code, error.message);
+}
+
+namespace {
+
+/// The length of the character that the text begins with; 0 if it is none.
+size_t character_length(std::string_view text) {
+  struct Form {
+    uint8_t mask, lead;
+    uint32_t least;
+  };
+  constexpr Form kForms[] = {{0x80, 0x00, 0}, {0xE0, 0xC0, 0x80}, {0xF0, 0xE0, 0x800}, {0xF8, 0xF0, 0x10000}};
+  constexpr uint32_t kLast = 0x10FFFF, kFirstSurrogate = 0xD800, kLastSurrogate = 0xDFFF;
+  const auto first = static_cast<uint8_t>(text[0]);
+  for (size_t extra = 0; extra < std::size(kForms); ++extra) {
+    const Form& form = kForms[extra];
+    if ((first & form.mask) != form.lead) continue;
+    if (extra >= text.size()) return 0;
+    uint32_t code = first & static_cast<uint8_t>(~form.mask);
+    for (size_t i = 1; i <= extra; ++i) {
+      const auto byte = static_cast<uint8_t>(text[i]);
+      if ((byte & 0xC0) != 0x80) return 0;
+      code = code << 6 | (byte & 0x3F);
+    }
+    const bool is_character = code >= form.least && code <= kLast && (code < kFirstSurrogate || code > kLastSurrogate);
+    return is_character ? extra + 1 : 0;
+  }
+  return 0;
+}
+
+}  // namespace
+
+std::string valid_utf8(std::string_view text, size_t most_bytes) {
+  constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
+  std::string valid;
+  while (!text.empty()) {
+    const size_t length = character_length(text);
+    const std::string_view next = length == 0 ? kReplacement : text.substr(0, length);
+    if (valid.size() + next.size() > most_bytes) break;
+    valid += next;
+    text.remove_prefix(std::max<size_t>(length, 1));
+  }
+  return valid;
 }
 
 namespace {

@@ -27,6 +27,9 @@ struct Error {
 /// The error of a status, which is released; `status` is not null.
 Error take(Status* status);
 
+/// The text with U+FFFD in the place of what is no UTF-8, cut to whole characters of at most that many bytes together.
+std::string valid_utf8(std::string_view text, size_t most_bytes);
+
 /// The status of the C++ exception that is being handled.
 Status* status_of_exception() noexcept;
 

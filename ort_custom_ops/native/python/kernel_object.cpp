@@ -3,6 +3,9 @@
 #include <structmember.h>
 
 #include <cstddef>
+#include <optional>
+#include <utility>
+#include <vector>
 
 #include "python/arrays.h"
 #include "python/python_error.h"
@@ -17,20 +20,8 @@ struct KernelObject {
   std::string* where;
 };
 
-/// Arrays that had to be copied live as long as the call.
-class Copies {
- public:
-  ~Copies() {
-    for (PyArrayObject* array : arrays_) Py_DECREF(array);
-  }
-  PyArrayObject* keep(PyArrayObject* array) {
-    arrays_.push_back(array);
-    return array;
-  }
-
- private:
-  std::vector<PyArrayObject*> arrays_;
-};
+/// Arrays that had to be copied; they live as long as the call.
+using Copies = std::vector<PyArrayObject*>;
 
 void set_input(KernelContext& context, size_t index, PyObject* object, Copies& copies) {
   if (object == Py_None) {
@@ -41,7 +32,7 @@ void set_input(KernelContext& context, size_t index, PyObject* object, Copies& c
     throw Error{Code::invalid_argument, "input " + std::to_string(index) + " is no tensor but an object of type " +
                                             Py_TYPE(object)->tp_name + "; compiled kernels take tensors only"};
   auto* array = reinterpret_cast<PyArrayObject*>(object);
-  if (!PyArray_ISCARRAY_RO(array)) array = copies.keep(in_row_major(array));
+  if (!PyArray_ISCARRAY_RO(array)) array = copies.emplace_back(in_row_major(array));
   const int32_t type = element_of(array);
   if (type == element::string) read_strings(array, context.set_strings(index, dims_of(array)));
   else context.set_input(index, type, dims_of(array), PyArray_DATA(array));
@@ -61,28 +52,60 @@ PyObject* outputs(KernelContext& context) {
   return all.release();
 }
 
+/// Sets a Python exception and returns false if the inputs do not fit.
+bool prepare(const KernelObject& self, std::optional<Kernel::Call>& lease, PyObject* const* arguments, Copies& copies) {
+  try {
+    lease.emplace(*self.kernel);
+    const size_t n = lease->context().inputs.size();
+    for (size_t i = 0; i < n; ++i) set_input(lease->context(), i, arguments[i], copies);
+    return true;
+  } catch (...) {
+    set_error_of_exception(*self.where);
+    return false;
+  }
+}
+
+std::optional<Error> compute(Kernel::Call& lease) {
+  try {
+    lease.compute();
+    return std::nullopt;
+  } catch (...) {
+    return error_of_exception();
+  }
+}
+
+PyObject* finish(const KernelObject& self, Kernel::Call& lease, const std::optional<Error>& error) {
+  try {
+    if (error) throw *error;
+    return outputs(lease.context());
+  } catch (...) {
+    set_error_of_exception(*self.where);
+    return nullptr;
+  }
+}
+
 PyObject* call(PyObject* object, PyObject* const* arguments, size_t flagged_count, PyObject* keywords) {
-  auto* self = reinterpret_cast<KernelObject*>(object);
+  const auto& self = *reinterpret_cast<KernelObject*>(object);
   const auto count = static_cast<size_t>(PyVectorcall_NARGS(flagged_count));
-  const size_t expected = self->kernel->plan().input_types.size();
+  const size_t expected = self.kernel->plan().input_types.size();
   if (count != expected || (keywords != nullptr && PyTuple_GET_SIZE(keywords) > 0)) {
-    PyErr_Format(PyExc_TypeError, "%s: the kernel takes %zu positional arguments, got %zu", self->where->c_str(),
+    PyErr_Format(PyExc_TypeError, "%s: the kernel takes %zu positional arguments, got %zu", self.where->c_str(),
                  expected, count);
     return nullptr;
   }
-  try {
-    Kernel::Call lease(*self->kernel);
-    Copies copies;
-    for (size_t i = 0; i < count; ++i) set_input(lease.context(), i, arguments[i], copies);
-    {
-      const ReleasedGil released;
-      lease.compute();
-    }
-    return outputs(lease.context());
-  } catch (...) {
-    set_error_of_exception(*self->where);
-    return nullptr;
+  std::optional<Kernel::Call> lease;
+  Copies copies;
+  PyObject* result = nullptr;
+  if (prepare(self, lease, arguments, copies)) {
+    // A daemon thread ends in `PyEval_RestoreThread` when the interpreter does: no handler of exceptions may be around
+    // it.
+    PyThreadState* state = PyEval_SaveThread();
+    const std::optional<Error> error = compute(*lease);
+    PyEval_RestoreThread(state);
+    result = finish(self, *lease, error);
   }
+  for (PyArrayObject* copy : copies) Py_DECREF(copy);
+  return result;
 }
 
 void deallocate(PyObject* object) {

@@ -123,6 +123,8 @@ void set_search(nb::callable search) {
 
 NB_MODULE(_native, m) {
   m.doc() = "The host of ONNX Runtime's libraries of custom operators.";
+  // Operators live as long as the process, on purpose.
+  nb::set_leak_warnings(false);
   if (PyArray_ImportNumPyAPI() < 0) throw nb::python_error();
   try {
     import_exceptions();

@@ -37,9 +37,13 @@ class _Ports:
         """The declaration of the value at `position` of a node."""
         return min(position, len(self.arities) - 1)
 
+    def is_free(self, position: int) -> bool:
+        """Whether the value there has a type of its own, whatever is declared."""
+        return self.is_variadic and not self.is_homogeneous and position >= self.fixed
+
     def element(self, position: int) -> ElementType | None:
         """The declared element type; None is any."""
-        return self.elements[self.index(position)]
+        return None if self.is_free(position) else self.elements[self.index(position)]
 
     def count_problem(self, values: Sequence[Value | None]) -> str | None:
         """Why these are too few or too many, or None."""
@@ -78,7 +82,7 @@ class LibraryOp(CustomOp):
     """One operator of the library at `path`, which exists up to version `end_version` of its domain.
 
     Where it declares no type for an output, that is of the type of the first input declared without one, as in ONNX
-    Runtime.
+    Runtime; of variadic values that need not be alike each has its own type.
     """
 
     def __init__(self, op: _native.Operator, path: str, end_version: int | None) -> None:
@@ -111,7 +115,10 @@ class LibraryOp(CustomOp):
     def infer(self, node: Node, types: Sequence[ValueType | None]) -> Sequence[ValueType | None]:
         """The declared types; with shapes, if the operator infers them and the ranks of all inputs are known."""
         shared = self._shared_element(types)
-        elements = [self._outputs.element(position) or shared for position in range(len(node.outputs))]
+        elements = [
+            None if self._outputs.is_free(position) else self._outputs.element(position) or shared
+            for position in range(len(node.outputs))
+        ]
         known: list[ValueType | None] = [None if element is None else TensorType(element) for element in elements]
         if not self._op.infers_shapes or not all(
             value is None or (isinstance(type_, TensorType) and type_.shape is not None)
@@ -126,7 +133,7 @@ class LibraryOp(CustomOp):
         return [TensorType(ElementType(element), dims) if element else None for element, dims in found]
 
     def bind(self, request: KernelRequest) -> Kernel:
-        """A kernel of the library.
+        """A kernel of the library. It computes without the GIL and may be called from several threads at once.
 
         Raises:
             NotImplemented: the operator computes on a device.
@@ -142,7 +149,8 @@ class LibraryOp(CustomOp):
 
     def _shared_element(self, types: Sequence[ValueType | None]) -> ElementType | None:
         for position, type_ in enumerate(types):
-            if self._inputs.element(position) is None and isinstance(type_, TensorType):
+            follows = self._inputs.element(position) is None and not self._inputs.is_free(position)
+            if follows and isinstance(type_, TensorType):
                 return type_.element
         return None
 

@@ -201,7 +201,7 @@ ORT_CPU_INLINE Vec split_log(Vec x, Vec& e) {
   return reinterpret_cast<Vec>(m);
 #else
   const auto tiny = x < 1.17549435e-38f;
-  const VecI bits = as_int(tiny ? x * 8388608.f : x);
+  const VecI bits = as_int(tiny ? x * 8388608.f : x) & 0x7fffffff;
   const VecI power = (bits - 0x3f400000) >> 23;
   e = to_float(power) - (tiny ? set1(23.f) : Vec{});
   return as_float(bits - (power << 23));

@@ -412,6 +412,27 @@ struct Blocks : Stateless {
   }
 };
 
+/// Relies on its output being its input: writes the first element only.
+struct Aliased : Stateless {
+  using Stateless::Stateless;
+  void compute(Call c) {
+    const void* x = c.input(0);
+    const float first = *c.data<float>(x);
+    *c.data<float>(c.output(0, c.shape(x))) = first + 1;
+  }
+};
+
+size_t alias_map(int** inputs, int** outputs) {
+  *inputs = new int(0);
+  *outputs = new int(0);
+  return 1;
+}
+
+void release_map(int* inputs, int* outputs) {
+  delete inputs;
+  delete outputs;
+}
+
 /// Gives its inputs in the other order.
 struct Reverse : Stateless {
   using Stateless::Stateless;
@@ -511,6 +532,10 @@ extern "C" void* RegisterCustomOps(void* options, const ApiBase* base) {
   Declared* counts = make<Counts>(17, "Count", {{kFloat}, {kAny, kVariadic}}, {{kInt64}});
   counts->minimum = counts->homogeneous = 0;
   ops.push_back(counts);
+  Declared* aliased = make<Aliased>(18, "Aliased", {{kFloat}}, {{kFloat}});
+  aliased->alias = alias_map;
+  aliased->release_alias = release_map;
+  ops.push_back(aliased);
   Declared* reverse = make<Reverse>(17, "Reverse", {{kAny, kVariadic}}, {{kAny, kVariadic}});
   reverse->homogeneous = 0;
   ops.push_back(reverse);
