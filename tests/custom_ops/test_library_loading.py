@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import ort_core as ort
 from ort_core.errors import Fail
 from ort_custom_ops import _native
 from ort_custom_ops.library import load_library
@@ -127,6 +128,15 @@ def test_library_linked_to_a_newer_onnxruntime_says_what_is_offered():
     message = failure(build("bad.cpp", "linked_newer", "-DKIND=5", fake_onnxruntime("1.77.0")))
     assert "VERS_1.77.0" in message
     assert "onnxruntime 1.31" in message
+
+
+def test_library_sees_the_configuration_of_the_options_that_it_is_registered_with():
+    path = build("bad.cpp", "configured", "-DKIND=8")
+    options = ort.SessionOptions()
+    for expected in ("no licence is configured", "number 42"):
+        with pytest.raises(Fail, match=expected):
+            options.register_custom_ops_library(path)
+        options.add_session_config_entry("bad.licence", "number 42")
 
 
 def test_same_library_is_loaded_once_under_every_name():

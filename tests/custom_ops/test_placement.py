@@ -89,6 +89,11 @@ def test_a_node_that_fits_no_overload_is_refused_with_the_reasons():
         session_of(model_of(scale_node()), Scale(since_version=4))
 
 
+def test_the_domain_need_not_be_imported():
+    session = session_of(model_of(scale_node(), domain="other.domain"), Scale())
+    np.testing.assert_array_equal(session.run(None, {"x": X})[0], 2 * X)
+
+
 def test_without_the_operator_the_session_says_what_is_missing():
     with pytest.raises(NoKernel, match=r"test.core::Scale.*register a custom-op library"):
         session_of(model_of(scale_node()))

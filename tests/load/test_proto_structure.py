@@ -75,9 +75,13 @@ INVALID = {
     ),
     "output that nothing produces": (build([N("Relu", ["x"], ["z"])]), "output 'y'.*never produced"),
     "contradicting imports": (build(RELU, opsets=(("", 21), ("ai.onnx", 13))), "ai.onnx.*21 and 13"),
-    "domain that is not imported": (build([N("Foo", ["x"], ["y"], domain="foo")]), "domain 'foo'.*ai.onnx 21"),
     "node without an operator": (build([onnx.NodeProto(input=["x"], output=["y"])]), "op_type"),
 }
+
+
+def test_a_domain_that_is_not_imported_counts_as_version_1() -> None:
+    model = from_proto(build([N("Foo", ["x"], ["y"], domain="foo")]))
+    assert model.opset_imports["foo"] == 1
 
 
 @pytest.mark.parametrize("case", INVALID)

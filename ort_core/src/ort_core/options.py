@@ -151,8 +151,8 @@ class SessionOptions(OptionsBase):
         return bool(self._providers)
 
     def register_custom_ops_library(self, path: str | os.PathLike[str]) -> None:
-        """Loads a library of custom operators that was built for ONNX Runtime. A library is code: never take its path from a
-        model or from anybody you would not run a program of.
+        """Loads a library of custom operators that was built for ONNX Runtime, which may look at the configuration entries that
+        are set by now. A library is code: never take its path from a model or from anybody you would not run a program of.
 
         Raises:
             NotImplemented: the package that hosts such libraries is not installed.
@@ -161,7 +161,7 @@ class SessionOptions(OptionsBase):
         from ort_core.custom_ops.published import load_library
 
         name = os.fspath(path)
-        self._custom_op_libraries[name] = load_library(name)
+        self._custom_op_libraries[name] = load_library(name, self.config)
 
     def register_custom_ops(self, source: Any) -> None:
         """Adds custom operators: a function decorated with `ort_custom_ops.op`, a module or a list of such, or `CustomOp`s.

@@ -69,7 +69,6 @@ Registry* registry_of(void* handle) {
   Registry*& registry = (*registries)[handle];
   if (registry == nullptr) registry = new Registry;
   registry->domains.clear();
-  registry->config.clear();
   return registry;
 }
 
@@ -96,12 +95,13 @@ void register_ops(const std::string& path, void* handle, Registry& registry) {
 
 }  // namespace
 
-std::vector<Operator> load_library(const std::string& path) {
+std::vector<Operator> load_library(const std::string& path, std::map<std::string, std::string> config) {
   static std::recursive_mutex mutex;
   const std::lock_guard lock(mutex);
   forget_refused_version();
   void* handle = open(path);
   Registry* registry = registry_of(handle);
+  registry->config = std::move(config);
   register_ops(path, handle, *registry);
   const TablePointers pointers(handle);
   pointers.claim();

@@ -3,6 +3,7 @@
 #include "python/numpy_api.h"
 
 #include <nanobind/nanobind.h>
+#include <nanobind/stl/map.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/tuple.h>
@@ -46,10 +47,10 @@ auto guarded(const std::string& where, Body body) {
   }
 }
 
-std::vector<Operator> load(const std::string& path) {
+std::vector<Operator> load(const std::string& path, std::map<std::string, std::string> config) {
   return guarded("", [&] {
     const ReleasedGil released;
-    return load_library(path);
+    return load_library(path, std::move(config));
   });
 }
 
@@ -148,7 +149,7 @@ NB_MODULE(_native, m) {
                    [](const Operator& op) { return std::tuple(op.outputs.minimum, op.outputs.homogeneous); })
       .def("kernel", make_kernel, "node"_a, "where"_a)
       .def("infer", infer, "inputs"_a, "outputs"_a, "attributes"_a, "where"_a);
-  m.def("load", load, "path"_a);
+  m.def("load", load, "path"_a, "config"_a);
   m.def("offered_slots", offered_slots);
   m.def("set_logger", set_python_logger, "write"_a, "severity"_a);
   m.def("set_operation_maker", set_operation_maker, "make"_a);

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 from ort_core.custom_ops.spec import CustomOp
@@ -21,11 +21,14 @@ _known: dict[object, dict[_Key, LibraryOp]] = {}
 _lock = threading.RLock()
 
 
-def load_library(path: str | os.PathLike[str]) -> Sequence[CustomOp]:
+def load_library(path: str | os.PathLike[str], config: Mapping[str, str] | None = None) -> Sequence[CustomOp]:
     """The operators that the library at `path` registers. A library is loaded once and stays in the process, but asked each
     time: onnxruntime-extensions has further operators whenever one was written in Python.
 
     A library is code that runs with all rights of the process: never take its path from a model.
+
+    Args:
+        config: the configuration entries that it may ask for while it registers its operators.
 
     Raises:
         Fail: there is no such library, it is not one of custom operators, or it needs a newer version of the API.
@@ -37,7 +40,7 @@ def load_library(path: str | os.PathLike[str]) -> Sequence[CustomOp]:
         connect_operations()
         capture_table()
         located = os.path.abspath(path) if os.path.exists(path) else path
-        found = _native.load(located)
+        found = _native.load(located, dict(config or {}))
         counts: Counter[tuple[str, str]] = Counter()
         ops = []
         for op in found:

@@ -28,6 +28,14 @@ extern "C" void* RegisterCustomOps(void* options, const ApiBase* base) {
   return add(options, early, "linked", {make<Nothing>(17, "Nothing", {}, {{kInt64}})});
 #elif KIND == 6
   return slot<void*>(api, 7, nullptr);
+#elif KIND == 8
+  int32_t known = 0;
+  char value[64] = {};
+  size_t size = sizeof value;
+  call(api, 237, options, "bad.licence", &known);
+  if (known == 0) return slot<void*>(api, 0, 1, "no licence is configured");
+  call(api, 238, options, "bad.licence", value, &size);
+  return slot<void*>(api, 0, 1, value);
 #else
   return nullptr;
 #endif

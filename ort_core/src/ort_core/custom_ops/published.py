@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from ort_core.custom_ops.catalog import operators_of
@@ -36,8 +36,11 @@ def published_ops(domains: Collection[str]) -> Iterator[CustomOp]:
             yield from _loaded[entry]
 
 
-def load_library(path: str) -> Sequence[CustomOp]:
+def load_library(path: str, config: Mapping[str, str]) -> Sequence[CustomOp]:
     """The operators of a compiled library, by the package that hosts such libraries.
+
+    Args:
+        config: the configuration entries of the session options that it is registered with.
 
     Raises:
         NotImplemented: no such package is installed.
@@ -51,7 +54,7 @@ def load_library(path: str) -> Sequence[CustomOp]:
             f"cannot load the custom-op library {path!r}: the package 'ort-custom-ops' is not installed. "
             "Install it with: pip install ort-custom-ops"
         )
-    found: Sequence[CustomOp] = _object(entry)(path)
+    found: Sequence[CustomOp] = _object(entry)(path, config)
     return found
 
 

@@ -51,7 +51,7 @@ def from_proto(
     """The IR of a model.
 
     Nodes may come in any order. A name that a subgraph defines hides the same name of an outer graph; the inner value
-    is renamed. Domains of `IMPLICIT_DOMAINS` need no opset_import. Attribute documentation and the names of tensors
+    is renamed. Domains that are not imported count as `IMPLICIT_DOMAINS` says, others as version 1. Attribute documentation and the names of tensors
     inside attributes are dropped; everything else comes back through `to_proto`.
 
     Args:

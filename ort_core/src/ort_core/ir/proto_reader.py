@@ -207,7 +207,7 @@ class Reader:
             domain=domain,
             name=name,
             overload=proto.overload,
-            origin=Origin(op_type, domain, self._version(domain, scope, proto)),
+            origin=Origin(op_type, domain, self._version(domain, scope)),
         )
         node.doc = lenient_text(proto.doc_string)
         node.metadata = read_entries(proto.metadata_props)
@@ -221,18 +221,10 @@ class Reader:
             node.attributes[key] = self.attribute(attribute, node, scope)
         return node
 
-    def _version(self, domain: str, scope: Scope, proto: onnx.NodeProto) -> int:
+    def _version(self, domain: str, scope: Scope) -> int:
         version = scope.imports.get(domain)
         if version is None:
-            try:
-                version = self.fallback_imports[domain]
-            except KeyError:
-                imported = ", ".join(f"{d or 'ai.onnx'} {v}" for d, v in scope.imports.items())
-                raise InvalidGraph(
-                    f"{node_title(proto)} of {scope.title} is of domain '{domain}', which the model does not import (it "
-                    f"imports {imported or 'nothing'}). Add an opset_import for the domain."
-                ) from None
-            scope.imports[domain] = version
+            version = scope.imports[domain] = self.fallback_imports[domain]
         return version
 
     def attribute(self, proto: onnx.AttributeProto, owner: Node | str, scope: Scope) -> Attribute:

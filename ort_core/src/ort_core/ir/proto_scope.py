@@ -25,7 +25,7 @@ IMPLICIT_DOMAINS = {
     "com.ms.internal.nhwc": 1,
     "org.pytorch.aten": 1,
 }
-"""Domains that a model may use without importing them, as in onnxruntime; 0 stands for the latest version of onnx."""
+"""Versions of domains that a model uses without importing them, as in onnxruntime; 0 stands for the latest version of onnx."""
 
 
 def normal_domain(domain: str) -> str:
@@ -104,10 +104,10 @@ def read_imports(protos: Iterable[onnx.OperatorSetIdProto], where: str) -> dict[
 
 
 class FallbackImports(dict[str, int]):
-    """Versions of the domains that need no import; a domain that needs one is missing."""
+    """Versions of domains that a model does not import; those of custom operators count as version 1."""
 
     def __missing__(self, domain: str) -> int:
-        version = IMPLICIT_DOMAINS[domain]
+        version = IMPLICIT_DOMAINS.get(domain, 1)
         if not version:
             version = newest_version(domain)
         self[domain] = version

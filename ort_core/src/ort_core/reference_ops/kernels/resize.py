@@ -107,10 +107,8 @@ class Resize:
                 y = np.take(y, np.zeros(0, np.intp), axis=axis.axis)
                 continue
             places = self._places(axis)
-            if self._mode == "nearest":
-                y = self._nearest(y, axis, places)
-            else:
-                y = self._weighted(y, axis, places, fixed_point)
+            is_nearest = self._mode == "nearest"
+            y = self._nearest(y, axis, places) if is_nearest else self._weighted(y, axis, places, fixed_point)
             if self._coordinates == "tf_crop_and_resize":
                 outside = (places < 0) | (places > axis.size - 1)
                 y = np.where(on_axis(outside, axis.axis, x.ndim), np.asarray(self._outside).astype(y.dtype), y)
