@@ -51,8 +51,8 @@ def from_proto(
     """The IR of a model.
 
     Nodes may come in any order. A name that a subgraph defines hides the same name of an outer graph; the inner value
-    is renamed. Domains that are not imported count as `IMPLICIT_DOMAINS` says, others as version 1. Attribute documentation and the names of tensors
-    inside attributes are dropped; everything else comes back through `to_proto`.
+    is renamed. Domains that are not imported count as `IMPLICIT_DOMAINS` says, others as version 1. Attribute
+    documentation and the names of tensors inside attributes are dropped; everything else comes back through `to_proto`.
 
     Args:
         proto: a model, or a skeleton whose large tensors are EXTERNAL with the `external_data` key `ort_core.weight`.
