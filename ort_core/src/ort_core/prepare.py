@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ort_core.custom_ops.catalog import CustomOps, custom_ops_of
+from ort_core.custom_ops.catalog import CustomOps
+from ort_core.custom_ops.published import custom_ops_of
 from ort_core.errors import InvalidArgument, InvalidGraph
 from ort_core.ir.attributes import SparseWeight
 from ort_core.ir.graph import Graph, Model, Node, Value

@@ -13,7 +13,7 @@ from ort_core.cache.encode import encode
 from ort_core.cache.folder import CacheFolder, open_folder
 from ort_core.cache.key import circumstances, entry_key
 from ort_core.cache.weights import NotStorableError, read_weights
-from ort_core.custom_ops.catalog import custom_ops_of
+from ort_core.custom_ops.published import custom_ops_of
 from ort_core.errors import Fail, InvalidArgument, ModelLoadCanceled, NoSuchFile, OrtError
 from ort_core.ir.tensors import ArrayWeight
 from ort_core.load.external_data import ExternalData

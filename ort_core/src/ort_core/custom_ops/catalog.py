@@ -1,4 +1,4 @@
-"""The custom operators of a session: those of its options, of hooks, and of installed packages."""
+"""The custom operators that a model may call: looking up nodes, and inferring their types."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ort_core.custom_ops.spec import CustomOp
 from ort_core.errors import InvalidGraph
 
 if TYPE_CHECKING:
-    from ort_core.ir.graph import Model, Node
+    from ort_core.ir.graph import Node
     from ort_core.ir.types import ValueType
 
 MARK = "__ort_custom_op__"
@@ -122,14 +122,3 @@ class CustomOps:
 
 def _domain(name: str) -> str:
     return "" if name == "ai.onnx" else name
-
-
-def custom_ops_of(model: Model, registered: Sequence[CustomOp]) -> CustomOps:
-    """What a model may call: the operators registered for its session, then those of hooks, then those that installed packages
-    publish for the domains that it uses.
-    """
-    from ort_core.custom_ops.published import published_ops
-
-    graphs = (model.graph, *(function.graph for function in model.functions.values()))
-    domains = {node.domain for graph in graphs for node in graph.walk()}
-    return CustomOps((*registered, *published_ops(domains)), model.original_opsets or model.opset_imports)

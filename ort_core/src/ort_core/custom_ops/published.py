@@ -1,21 +1,33 @@
-"""Custom operators that plugins bring: those of hooks, and of installed packages by the domain of their entry point."""
+"""Where the custom operators of a session come from: its options, hooks, installed packages, compiled libraries."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ort_core.custom_ops.catalog import operators_of
+from ort_core.custom_ops.catalog import CustomOps, operators_of
 from ort_core.custom_ops.spec import CustomOp
 from ort_core.errors import Fail, OrtError
 from ort_core.providers import discovery, hooks
 from ort_core.providers.entry_points import CUSTOM_OP_LIBRARIES, CUSTOM_OPS, EntryPoint
 from ort_core.providers.loading import load_object
 
+if TYPE_CHECKING:
+    from ort_core.ir.graph import Model
+
 LIBRARY_HOST = "onnxruntime"
 """The entry point of what loads ONNX Runtime's libraries of custom operators."""
 
 _loaded: dict[EntryPoint, tuple[CustomOp, ...]] = {}
+
+
+def custom_ops_of(model: Model, registered: Sequence[CustomOp]) -> CustomOps:
+    """What a model may call: the operators registered for its session, then those of hooks, then those that installed packages
+    publish for the domains that it uses.
+    """
+    graphs = (model.graph, *(function.graph for function in model.functions.values()))
+    domains = {node.domain for graph in graphs for node in graph.walk()}
+    return CustomOps((*registered, *published_ops(domains)), model.original_opsets or model.opset_imports)
 
 
 def published_ops(domains: Collection[str]) -> Iterator[CustomOp]:

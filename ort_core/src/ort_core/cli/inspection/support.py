@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ort_core.custom_ops.catalog import CustomOps, custom_ops_of
+from ort_core.custom_ops.catalog import CustomOps
 from ort_core.custom_ops.provider import CustomOpProvider
+from ort_core.custom_ops.published import custom_ops_of
 from ort_core.errors import OrtError
 from ort_core.infer.shapes import infer_types
 from ort_core.ir.graph import Model
