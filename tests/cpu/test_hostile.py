@@ -157,3 +157,20 @@ def test_a_node_that_no_kernel_accepts_spares_the_others(caplog):
     assert not caplog.records
     with pytest.raises(InvalidArgument, match=r"bad.*strides"):
         session.run(None, {"x": np.ones((1, 1, 4, 4), np.float32)})
+
+
+def test_internal_operators_of_a_model_take_no_mixed_floats():
+    rng = np.random.default_rng(0)
+    x, w = rng.standard_normal((1, 4096)).astype(np.float32), np.ones((4096, 4096), np.float16)
+    node = helper.make_node("FusedMatMul", ["x", "w"], ["y"], domain="ort.cpu")
+    graph = helper.make_graph(
+        [node],
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 4096])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
+        [numpy_helper.from_array(w, "w")],
+    )
+    imports = [helper.make_opsetid("", 24), helper.make_opsetid("ort.cpu", 1)]
+    model = helper.make_model(graph, opset_imports=imports, ir_version=11)
+    with pytest.raises(OrtError, match="floats of several types"):
+        ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"]).run(None, {"x": x})

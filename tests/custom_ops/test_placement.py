@@ -5,6 +5,7 @@ import threading
 from types import ModuleType
 
 import numpy as np
+import onnx
 import pytest
 from onnx import TensorProto, helper
 
@@ -120,10 +121,59 @@ def test_a_result_of_another_type_is_refused():
         session_of(model_of(scale_node()), operator).run(None, {"x": X})
 
 
-def test_an_operator_of_onnx_itself_can_be_replaced():
+def test_an_operator_of_onnx_itself_can_be_replaced_and_keeps_no_semantics_of_onnx():
     operator = Scale(domain="", name="Relu")
-    node = helper.make_node("Relu", ["x"], ["y"])
-    np.testing.assert_array_equal(session_of(model_of(node), operator).run(None, {"x": X})[0], 2 * X)
+    nodes = [helper.make_node("Relu", ["x"], ["a"]), helper.make_node("Relu", ["a"], ["y"])]
+    np.testing.assert_array_equal(session_of(model_of(*nodes), operator).run(None, {"x": -X})[0], -4 * X)
+
+
+def test_of_several_versions_that_fit_the_newest_is_called():
+    old, new = Scale(), Scale(since_version=2)
+    session_of(model_of(scale_node(), version=2), old, new)
+    assert (len(old.requests), len(new.requests)) == (0, 1)
+
+
+def test_an_overload_for_a_device_that_is_not_there_gives_way_to_one_that_can_run():
+    session = session_of(model_of(scale_node()), Scale(device_type="cuda"), Scale())
+    np.testing.assert_array_equal(session.run(None, {"x": X})[0], 2 * X)
+
+
+def test_a_function_calls_the_version_that_it_imports():
+    function = helper.make_function(
+        "f", "Twice", ["a"], ["b"], [scale_node("a", "b")], [helper.make_opsetid(DOMAIN, 3)]
+    )
+    model = onnx.load_from_string(model_of(helper.make_node("Twice", ["x"], ["y"], domain="f"), domain="f"))
+    model.functions.append(function)
+    operator = Scale(since_version=3)
+    np.testing.assert_array_equal(session_of(model.SerializeToString(), operator).run(None, {"x": X})[0], 2 * X)
+
+
+def test_long_chains_and_nodes_without_outputs_before_a_custom_node_are_no_obstacle():
+    chain = [helper.make_node("Identity", [f"v{i}" if i else "x"], [f"v{i + 1}"]) for i in range(3000)]
+    session = session_of(model_of(*chain, scale_node("v3000"), dims=()), Scale())
+    np.testing.assert_array_equal(session.run(None, {"x": X})[0], 2 * X)
+
+
+def test_what_holds_no_operator_in_a_list_is_an_error():
+    with pytest.raises(TypeError, match="holds no custom operators"):
+        ort.SessionOptions().register_custom_ops([Scale(), print])
+
+
+def test_a_package_whose_entry_point_has_another_name_than_its_domain_is_told_so(monkeypatch):
+    entry = EntryPoint("other.name", CUSTOM_OPS, "tests.custom_ops.published_operators", "test-ops", "1.0", "/nowhere")
+    monkeypatch.setattr(published.discovery, "entries", lambda group: [entry] if group == CUSTOM_OPS else [])
+    with pytest.raises(Fail, match=r"test-ops 1.0 publishes operators of the domain test.core only"):
+        session_of(model_of(helper.make_node("Scale", ["x"], ["y"], domain="other.name"), domain="other.name"))
+
+
+def test_a_library_is_kept_by_its_absolute_path(monkeypatch, tmp_path):
+    (tmp_path / "ops.so").touch()
+    monkeypatch.chdir(tmp_path)
+    seen = []
+    monkeypatch.setattr(published, "load_library", lambda path, config: seen.append(path) or [Scale()])
+    options = ort.SessionOptions()
+    options.register_custom_ops_library("ops.so")
+    assert seen == [str(tmp_path / "ops.so")]
 
 
 def test_modules_and_lists_of_operators_can_be_registered():

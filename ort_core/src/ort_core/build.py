@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ort_core.cache.lookup import prepare_cached
 from ort_core.compile_context import Context
 from ort_core.custom_ops.provider import CustomOpProvider
+from ort_core.devices import HOST
 from ort_core.ir.graph import Model, Value
 from ort_core.ir.passes import Level
 from ort_core.ir.rewrite import check_invariants, release_weights
@@ -18,7 +19,7 @@ from ort_core.load.limit_checks import constant_bytes
 from ort_core.partition.assign import assign
 from ort_core.partition.claims import Assignment
 from ort_core.partition.compile import CompiledGraph, CompileFailed, CompileSettings, ControlFlow, compile_graph
-from ort_core.prepare import ModelInterface, PreparedModel, dump, is_dumped
+from ort_core.prepare import ModelInterface, PreparedModel, dump, is_dumped, level_for
 from ort_core.progress import Progress
 from ort_core.providers.spec import Partition, Provider, SessionEnv
 from ort_core.run.deferred import DeferredRunnable
@@ -70,9 +71,11 @@ def build(
     """
     progress = Progress(options.load_cancelled, options.limits.load_timeout_s, options.load_progress)
     prepared = prepare_cached(source, options, disabled_passes=disabled_passes, progress=progress, expose=expose)
+    devices = dict.fromkeys([*(p.device.type for p in providers if p.runs_custom_kernels), HOST.type])
+    prepared = prepared._replace(custom_ops=prepared.custom_ops.for_devices([*devices]))
     model = prepared.model
     context = Context(env, progress, prepared.custom_ops.find)
-    level = Level(options.graph_optimization_level)
+    level = level_for(model, options, prepared.custom_ops)
     run_passes = functools.partial(_run_provider_passes, prepared, level, frozenset(disabled_passes))
     settings = CompileSettings(model.opset_imports, context, run_passes)
     compiled, assignment = _assign_and_compile(prepared, list(providers), fallback, settings, context, on_failure)

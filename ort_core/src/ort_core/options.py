@@ -160,7 +160,8 @@ class SessionOptions(OptionsBase):
         """
         from ort_core.custom_ops.published import load_library
 
-        name = os.fspath(path)
+        name = os.fsdecode(path)
+        name = os.path.abspath(name) if os.path.exists(name) else name
         self._custom_op_libraries[name] = load_library(name, self.config)
 
     def register_custom_ops(self, source: Any) -> None:

@@ -102,7 +102,7 @@ def prepare(
     progress.begin("infer")
     infer(model)
     interface = _interface(model)
-    level = Level(options.graph_optimization_level)
+    level = level_for(model, options, custom)
     passes = pass_context(model, options.limits, progress)
     progress.begin("optimize")
     optimize(model, level, passes, extra=hooks.graph_passes(level), disabled=disabled_passes, custom=custom.inference)
@@ -114,6 +114,11 @@ def prepare(
             save_model(model, options.optimized_model_filepath)
     dump("optimize", model.graph)
     return PreparedModel(model, interface, infer, passes, custom)
+
+
+def level_for(model: Model, options: SessionOptions, custom: CustomOps) -> Level:
+    """How far a model may be optimised: not at all if custom operators stand in for ONNX's, whose semantics passes rely on."""
+    return Level.DISABLE_ALL if custom.replaces_standard(model) else Level(options.graph_optimization_level)
 
 
 def load(source: Any, options: SessionOptions, progress: Progress = UNWATCHED) -> Model:
@@ -225,14 +230,19 @@ def _forget_scalars(graph: Graph, custom: CustomOps) -> None:
     """
 
     def is_read_by_custom_only(value: Value) -> bool:
-        return bool(value.uses) and all(isinstance(use.user, Node) and is_custom(use.user) for use in value.uses)
-
-    def is_custom(node: Node) -> bool:
-        if (node.domain, node.op_type) in custom.keys:
-            return True
-        (output, *_) = node.outputs
-        is_identity = node.op_type == "Identity" and not node.domain
-        return is_identity and output is not None and is_read_by_custom_only(output)
+        todo, found = [value], False
+        while todo:
+            for use in todo.pop().uses:
+                node = use.user
+                if not isinstance(node, Node):
+                    return False
+                if (node.domain, node.op_type) in custom.keys:
+                    found = True
+                elif node.op_type == "Identity" and not node.domain and node.outputs and node.outputs[0] is not None:
+                    todo.append(node.outputs[0])
+                else:
+                    return False
+        return found
 
     for value in graph.inputs:
         if isinstance(value.type, TensorType) and value.type.shape == () and is_read_by_custom_only(value):

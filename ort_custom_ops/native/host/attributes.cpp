@@ -91,7 +91,8 @@ Status* create(const char* name, const void* data, int32_t length, int32_t type,
   auto made = std::make_unique<Attribute>();
   made->name = name;
   const auto n = static_cast<size_t>(length);
-  if (length < 0 || (data == nullptr && n > 0)) return make_status(Code::invalid_argument, "the attribute has no data");
+  const bool is_single = type == static_cast<int32_t>(AttributeType::int_) || type == static_cast<int32_t>(AttributeType::float_);
+  if (length < 0 || (data == nullptr && (n > 0 || is_single))) return make_status(Code::invalid_argument, "the attribute has no data");
   const auto* ints = static_cast<const int64_t*>(data);
   const auto* floats = static_cast<const float*>(data);
   const auto* strings = static_cast<const char* const*>(data);

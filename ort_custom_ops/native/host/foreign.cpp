@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "host/table.h"
 
@@ -77,12 +78,21 @@ TablePointers::TablePointers(void* library) {
   pointers_ = std::make_shared<const std::vector<const void**>>(std::move(found));
 }
 
+/// Whether a pointer leads into another onnxruntime. What else a word of static memory holds by now is the library's own.
+static bool is_table(const void* pointer) {
+  if (pointer == foreign_table.load()) return true;
+  Dl_info info;
+  if (dladdr(pointer, &info) == 0 || info.dli_fname == nullptr) return false;
+  const std::string_view path = info.dli_fname, file = path.substr(path.rfind('/') + 1);
+  return file.starts_with("libonnxruntime.so") || file.starts_with("onnxruntime_pybind11_state");
+}
+
 void TablePointers::claim() const {
   if (pointers_ == nullptr) return;
   const void* ours = table().slots.data();
   for (const void** pointer : *pointers_) {
     const void* current = __atomic_load_n(pointer, __ATOMIC_RELAXED);
-    if (current == nullptr || current == ours) continue;
+    if (current == nullptr || current == ours || !is_table(current)) continue;
     void* const* expected = nullptr;
     foreign_table.compare_exchange_strong(expected, static_cast<void* const*>(current));
     __atomic_store_n(pointer, ours, __ATOMIC_RELAXED);

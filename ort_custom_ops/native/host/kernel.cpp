@@ -94,7 +94,12 @@ void Kernel::give_back(std::unique_ptr<KernelContext> context) {
     return;
   }
   const std::lock_guard lock(mutex_);
-  if (spare_.size() < kMostSpare) spare_.push_back(std::move(context));
+  if (spare_.size() >= kMostSpare) return;
+  try {
+    spare_.push_back(std::move(context));
+  } catch (const std::bad_alloc&) {
+    // A destructor calls this: where there is no memory for the entry, the context goes.
+  }
 }
 
 void Kernel::compute(KernelContext& context) const {

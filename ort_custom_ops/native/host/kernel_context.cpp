@@ -156,9 +156,11 @@ Status* allocator(const KernelContext*, const MemoryInfo*, Allocator** out) {
 Status* scratch(const KernelContext* context, const MemoryInfo*, size_t bytes, void** out) {
   *out = nullptr;
   if (bytes == 0) return nullptr;
-  auto& kept = const_cast<KernelContext*>(context)->scratch;
-  kept.emplace_back(allocate(bytes), std::free);
-  *out = kept.back().get();
+  auto& self = *const_cast<KernelContext*>(context);
+  std::shared_ptr<void> memory(allocate(bytes), std::free);
+  *out = memory.get();
+  const std::lock_guard lock(self.scratch_mutex);
+  self.scratch.push_back(std::move(memory));
   return nullptr;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <span>
 #include <vector>
 
@@ -42,6 +43,8 @@ struct KernelContext : Handle {
   std::vector<const Value*> inputs;
   std::vector<std::unique_ptr<Output>> outputs;
   std::vector<std::shared_ptr<void>> scratch;
+  /// Guards `scratch`, which kernels may ask for from several threads.
+  std::mutex scratch_mutex;
   /// The engine that gives memory for outputs and threads; null: this library does.
   const OrtCoreCall* engine = nullptr;
 

@@ -44,14 +44,15 @@ std::string renamed(const std::string& path, const std::string& name) {
   return image;
 }
 
-/// Loads a library from memory; null if that fails.
+/// Loads a library from memory; null if that fails. The file stays open if it is loaded: the dynamic linker knows libraries
+/// by their path, which another file would get.
 void* load_image(const std::string& image) {
   const int file = memfd_create(kFile, MFD_CLOEXEC);
   if (file < 0) return nullptr;
   const bool is_written = write(file, image.data(), image.size()) == static_cast<ssize_t>(image.size());
   const std::string path = "/proc/self/fd/" + std::to_string(file);
   void* handle = is_written ? dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL) : nullptr;
-  close(file);
+  if (handle == nullptr) close(file);
   return handle;
 }
 

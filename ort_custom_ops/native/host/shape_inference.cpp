@@ -19,6 +19,7 @@ Status* input(const ShapeContext* context, size_t index, const TensorInfo** out)
 }
 
 Status* attribute(const ShapeContext* context, const char* name, const Attribute** out) {
+  if (name == nullptr) return make_status(Code::invalid_argument, "the name of the attribute is null");
   const auto found = context->attributes->find(name);
   if (found == context->attributes->end())
     return make_status(Code::invalid_argument, "the node has no attribute '" + std::string(name) + "'");

@@ -21,7 +21,8 @@ Status* make_status(Code code, std::string_view message) {
 void release_status(Status* status) { delete[] reinterpret_cast<uint8_t*>(status); }
 
 Error take(Status* status) {
-  Error error{static_cast<Code>(status->code), status->message};
+  const bool has_code = status->code != static_cast<int32_t>(Code::ok);
+  Error error{has_code ? static_cast<Code>(status->code) : Code::fail, status->message};
   release_status(status);
   return error;
 }

@@ -10,6 +10,7 @@
 #include <exception>
 #include <memory>
 #include <mutex>
+#include <system_error>
 #include <thread>
 
 namespace ort_ops {
@@ -62,8 +63,12 @@ size_t usable_cores() {
 
 class Pool {
  public:
-  explicit Pool(size_t n_workers) : n_workers_(n_workers) {
-    for (size_t i = 0; i < n_workers; ++i) std::thread([this] { serve(); }).detach();
+  /// Starts as many workers as the system allows.
+  explicit Pool(size_t n_workers) {
+    try {
+      for (; n_workers_ < n_workers; ++n_workers_) std::thread([this] { serve(); }).detach();
+    } catch (const std::system_error&) {
+    }
   }
   size_t threads() const { return n_workers_ + 1; }
 
@@ -96,7 +101,7 @@ class Pool {
   std::mutex mutex_;
   std::condition_variable posted_;
   std::deque<std::shared_ptr<Job>> jobs_;
-  size_t n_workers_;
+  size_t n_workers_ = 0;
 };
 
 /// The pool outlives static destructors, in which kernels may still run; a child of `fork` has none of its threads.

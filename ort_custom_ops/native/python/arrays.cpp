@@ -219,7 +219,8 @@ PyObject* array_of(Value& value) {
   if (value.is_string()) return string_array(value);
   if (elements_per_byte(value.type) > 1) return loose_array(value);
   const size_t bytes = value.bytes();
-  return array_over(descr_of(value.type), value.dims, value.release_data(), bytes);
+  auto* const descr = descr_of(value.type);
+  return array_over(descr, value.dims, value.release_data(), bytes);
 }
 
 }  // namespace ort_ops::python

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "host/logger.h"
+#include "host/status.h"
 
 namespace nb = nanobind;
 
@@ -18,7 +19,8 @@ constexpr int32_t kWarning = 2;
 void write(int32_t severity, const char* message, const char* file, int32_t line, const char* function) {
   if (!Py_IsInitialized()) return;
   const nb::gil_scoped_acquire acquired;
-  const std::string text = std::string(message) + " [" + function + ", " + file + ":" + std::to_string(line) + "]";
+  const std::string where = std::string(" [") + function + ", " + file + ":" + std::to_string(line) + "]";
+  const std::string text = valid_utf8(message + where, SIZE_MAX);
   PyObject* done = PyObject_CallFunction(write_function, "is", severity, text.c_str());
   if (done == nullptr) PyErr_WriteUnraisable(write_function);
   Py_XDECREF(done);

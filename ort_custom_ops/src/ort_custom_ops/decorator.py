@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, ParamSpec, Protocol, TypeVar, overload
 
 from ort_core.errors import InvalidArgument
@@ -81,16 +81,19 @@ def op(
         )
         if not inspect.isclass(target):
             return operator
-        _take_inference(operator, vars(target))
+        if "__ort_custom_op__" in vars(target):
+            raise InvalidArgument(
+                f"class {target.__qualname__} is an operator already. Make a subclass for another one."
+            )
+        _take_inference(operator, inspect.getattr_static(target, "infer_types", None))
         target.__ort_custom_op__ = operator  # type: ignore[attr-defined]
         return target
 
     return decorate
 
 
-def _take_inference(operator: Operator[..., Any], members: Mapping[str, Any]) -> None:
+def _take_inference(operator: Operator[..., Any], member: Any) -> None:
     """The static method `infer_types` of a class."""
-    member = members.get("infer_types")
     if member is None:
         return
     if not isinstance(member, staticmethod):

@@ -36,6 +36,8 @@ class UnknownDim:
     def __neg__(self) -> UnknownDim:
         return UnknownDim()
 
+    __pos__ = __abs__ = __neg__
+
     def _end(self, *_: object) -> NoReturn:
         raise NotKnown(f"the size {self} is not known before the model runs")
 
@@ -45,7 +47,7 @@ class UnknownDim:
     def __eq__(self, other: object) -> bool:
         if self is other or (isinstance(other, UnknownDim) and self.name and self.name == other.name):
             return True
-        if isinstance(other, int | UnknownDim):
+        if isinstance(other, UnknownDim) or hasattr(other, "__index__"):
             self._end()
         return False
 

@@ -14,7 +14,8 @@ import numpy as np
 
 from ort_core.errors import OrtError
 from ort_core.ir.types import ElementType, TensorType, ValueType
-from ort_custom_ops.results import Expected, Site, checked, dims_check, failure, wrong_count
+from ort_custom_ops.patterns import Pattern
+from ort_custom_ops.results import Expected, Site, checked, dims_check, failure, taken, wrong_count
 
 ABSENT = object()
 """Stands for the type of an input that the node leaves out."""
@@ -28,6 +29,7 @@ def make_kernel(
     site: Site,
     *,
     is_single: bool,
+    patterns: Sequence[Pattern | None] = (),
     writable: bool = False,
 ) -> Callable[..., Any]:
     """The kernel of a node: called with the inputs, of which trailing absent ones may be left out.
@@ -37,6 +39,7 @@ def make_kernel(
         inputs: the types of the node's inputs, None where one is unknown, `ABSENT` for an absent one.
         settings: keyword arguments of the function, by names that it has.
         outputs: of the node; trailing ones of the operator may be missing.
+        patterns: what the signature allows of each input, for those whose type is unknown.
         is_single: whether the function returns one value, not a tuple.
         writable: whether the function gets copies of its inputs instead of read-only views.
     """
@@ -49,6 +52,8 @@ def make_kernel(
         "OrtError": OrtError,
         "checked": checked,
         "failure": failure,
+        "patterns": patterns,
+        "taken": taken,
         "wrong_count": wrong_count,
         **{f"setting_{name}": value for name, value in settings.items()},
     }
@@ -71,15 +76,18 @@ def make_kernel(
         lines += [
             f"    if not isinstance(results, tuple) or len(results) < {count}:",
             "        raise wrong_count(results, outputs, site)",
-            f"    {targets}{',' if count == 1 else ''} = results if len(results) == {count} else results[:{count}]",
         ]
+    if not is_single and count:
+        lines.append(
+            f"    {targets}{',' if count == 1 else ''} = results if len(results) == {count} else results[:{count}]"
+        )
     for index, expected in enumerate(outputs):
         condition = _condition(index, expected.type, namespace) if site.is_on_host else "False"
         lines += [
             f"    if not ({condition}):",
             f"        y{index} = checked(y{index}, outputs[{index}], {index}, site)",
         ]
-    lines.append(f"    return {targets}")
+    lines.append(f"    return {targets or '()'}")
     exec(_compiled("\n".join(lines)), namespace)
     kernel: Callable[..., Any] = namespace["kernel"]
     return kernel
@@ -100,6 +108,8 @@ def _guards(inputs: Sequence[Any], *, writable: bool) -> Iterator[str]:
         if isinstance(type_, TensorType) and not writable:
             # The positional form takes half the time of the keyword.
             yield f"    x{index} = x{index}.view(); x{index}.setflags(False)"
+        elif type_ is None:
+            yield f"    x{index} = guarded(taken(x{index}, patterns[{index}], {index}, site))"
         elif type_ is not ABSENT:
             yield f"    x{index} = guarded(x{index})"
 

@@ -62,7 +62,9 @@ class Operation:
         ]
         outputs = [f"y{i}" for i in range(n_outputs)]
         node = helper.make_node(self._name, names, outputs, self._name, domain=self._domain)
-        node.attribute.extend(helper.make_attribute(name, value) for name, _, value in self._attributes)
+        node.attribute.extend(
+            helper.make_attribute(name, value, attr_type=kind) for name, kind, value in self._attributes
+        )
         graph = helper.make_graph([node], self._name, values, [ValueInfoProto(name=name) for name in outputs])
         opset = helper.make_opsetid(self._domain, self._version)
         options = SessionOptions()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import itertools
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import PurePath
@@ -253,8 +254,10 @@ class Operator(CustomOp, Generic[P, R]):
         types = [None if v is None else v.type for v in node.inputs]
         inferred = self.infer(node, types)
         outputs = [
-            Expected("" if v is None else v.name, _merged(None if v is None else v.type, t), v is not None)
-            for v, t in zip(node.outputs, inferred, strict=True)
+            Expected(
+                "" if v is None else v.name, _merged(None if v is None else v.type, t), v is not None, s and s.pattern
+            )
+            for v, t, s in zip(node.outputs, inferred, map(signature.output_at, itertools.count()), strict=False)
         ]
         settings = {name: spec.read(node) for name, spec in signature.attributes.items() if name in node.attributes}
         if signature.node_parameter is not None:
@@ -269,6 +272,7 @@ class Operator(CustomOp, Generic[P, R]):
             settings,
             outputs,
             site,
+            patterns=[s and s.pattern for s in map(signature.input_at, range(len(types)))],
             is_single=signature.is_single,
             writable=self.writable_inputs,
         )

@@ -12,16 +12,18 @@ from ort_core.errors import InvalidArgument, OutOfMemory, RuntimeException
 from ort_core.ir.shapes import format_shape
 from ort_core.ir.types import ElementType, OptionalType, SequenceType, TensorType, ValueType, describe
 from ort_core.values import fits, type_of
+from ort_custom_ops.patterns import Pattern
 
 _BROKEN_PROMISE = "Correct the function, or what promised this shape: `shapes`, `infer_types` or the model."
 
 
 class Expected(NamedTuple):
-    """What one output of a node has to be; `type` is None where anything will do."""
+    """What one output of a node has to be: of `type` or, where that is open, of `pattern`."""
 
     name: str
     type: ValueType | None
     is_used: bool
+    pattern: Pattern | None = None
 
 
 class Site(NamedTuple):
@@ -47,10 +49,43 @@ def checked(result: Any, expected: Expected, index: int, site: Site) -> Any:
     value = _normalized(result, type_, is_on_host=site.is_on_host)
     reason = _misfit(value, type_, is_on_host=site.is_on_host)
     if reason is None:
+        if type_ is None and site.is_on_host and (wanted := _no_member(value, expected.pattern)):
+            raise RuntimeException(
+                f"{site} returned {describe_value(result)} for output {index} '{expected.name}', expected {wanted}. "
+                "Return a value of that type, or correct the annotation."
+            )
         return value
     raise RuntimeException(
         f"{site} returned {describe_value(result)} for output {index} '{expected.name}', expected {describe(type_)}. {reason}"
     )
+
+
+def taken(value: Any, pattern: Pattern, index: int, site: Site) -> Any:
+    """An input whose type was not known before, if the signature allows it.
+
+    Raises:
+        RuntimeException: it does not.
+    """
+    if wanted := _no_member(value, pattern):
+        raise RuntimeException(
+            f"{site} cannot take {describe_value(value)} as input {index}, expected {wanted}. The type was not known when the "
+            "session was made: declare it in the model (value_info) if an overload for it is to be called."
+        )
+    return value
+
+
+def _no_member(value: Any, pattern: Pattern | None) -> str | None:
+    """What was expected instead of a value; None if the pattern has its type."""
+    if pattern is None:
+        return None
+    type_ = None
+    if not isinstance(value, np.ndarray) or (type(value) is np.ndarray and value.dtype.isnative):
+        with contextlib.suppress(InvalidArgument):
+            type_ = type_of(value)
+    if type_ is not None:
+        return pattern.match(type_, {})
+    is_empty = value is None or (isinstance(value, list) and not value)
+    return None if is_empty and not pattern.is_tensor else str(pattern)
 
 
 def _normalized(value: Any, type_: ValueType | None, *, is_on_host: bool) -> Any:

@@ -14,7 +14,7 @@ constexpr size_t kLine = 64;
 std::shared_ptr<void> TransferMemory::take(size_t bytes) {
   const size_t size = (std::max<size_t>(bytes, 1) + kLine - 1) / kLine * kLine;
   if (capacity_ - used_ < size) {
-    block_.reset();
+    free();
     block_ = {static_cast<std::byte*>(allocate_aligned(size)), [size](std::byte* p) { free_aligned(p, size); }};
     capacity_ = size;
     used_ = 0;

@@ -47,8 +47,10 @@ void parallel_for(void* engine, void (*function)(void*, size_t), size_t total, s
   const size_t most = batches == 0 ? static_cast<size_t>(ctx.threads()) : batches;
   const auto chunks = static_cast<int>(std::min({total, most, static_cast<size_t>(ctx.threads())}));
   ctx.parallel(chunks, [&](int chunk, int n) {
-    const size_t begin = total * static_cast<size_t>(chunk) / static_cast<size_t>(n);
-    const size_t end = total * static_cast<size_t>(chunk + 1) / static_cast<size_t>(n);
+    const auto start_of = [&](int i) {
+      return static_cast<size_t>(static_cast<unsigned __int128>(total) * static_cast<unsigned>(i) / static_cast<unsigned>(n));
+    };
+    const size_t begin = start_of(chunk), end = start_of(chunk + 1);
     for (size_t i = begin; i < end; ++i) function(user, i);
   });
 }

@@ -25,6 +25,9 @@ struct ProductOptions {
 class FloatMatMul : public Kernel {
  public:
   FloatMatMul(const NodeSpec& node, const ProductOptions& options) : options_(options) {
+    for (int i = 1; i < node.n_inputs(); ++i)
+      require(!node.has_input(i) || node.dtype(i) == node.dtype(0), "input ", i, " is ", name_of(node.dtype(i)),
+              ", input 0 is ", name_of(node.dtype(0)), "; the operands of a product are of one type");
     Constant* const b = node.stored_constant(1);
     if (b == nullptr || node.settings.low_memory) return;
     const Shape& shape = b->tensor().shape;

@@ -26,6 +26,7 @@ from ort_provider_cpu import _native
 from ort_provider_cpu.executable import CpuExecutable
 from ort_provider_cpu.lowering import lower
 from ort_provider_cpu.passes import find_passes
+from ort_provider_cpu.passes._emit import DOMAIN
 from ort_provider_cpu.plugin import CpuOptions
 from ort_provider_cpu.signature import PortType, attribute_values, mixed_types, port_type
 
@@ -49,6 +50,8 @@ _native.set_exception_classes(
         100: errors.OutOfMemory,
     }
 )
+
+_FLOATS = frozenset((ElementType.FLOAT, ElementType.DOUBLE, ElementType.FLOAT16, ElementType.BFLOAT16))
 
 
 class CpuProvider(Provider):
@@ -88,6 +91,9 @@ class CpuProvider(Provider):
             return f"kernel follows opset {written_for}, {node.label} changed in {signature.since_version}"
         if signature is not None and (mixed := mixed_types(node, signature)):
             return mixed
+        floats = {value.element for value in node.inputs if value is not None and value.element in _FLOATS}
+        if node.domain == DOMAIN and len(floats) > 1:
+            return "its inputs are floats of several types"
         types: list[PortType] = []
         for value in (*node.inputs, *node.outputs):
             known = port_type(value)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ort_core.custom_ops.spec import CustomOp
+from ort_core.devices import HOST
 from ort_core.errors import InvalidGraph
+from ort_core.ir.schema import is_defined
 
 if TYPE_CHECKING:
-    from ort_core.ir.graph import Node
+    from ort_core.ir.graph import Model, Node
     from ort_core.ir.types import ValueType
 
 MARK = "__ort_custom_op__"
@@ -36,22 +39,17 @@ def operators_of(source: Any) -> Iterator[CustomOp]:
 
 
 def _find(source: Any) -> Iterator[CustomOp]:
-    marked = source if isinstance(source, CustomOp) else getattr(source, MARK, None)
+    # What a base class or a proxy answers to does not count.
+    marked = source if isinstance(source, CustomOp) else getattr(source, "__dict__", {}).get(MARK)
     if isinstance(marked, CustomOp):
         yield marked
     elif isinstance(source, ModuleType):
         for item in list(vars(source).values()):
-            if not isinstance(item, ModuleType):
-                yield from _find_one(item)
+            if not isinstance(item, ModuleType | Iterable):
+                yield from _find(item)
     elif isinstance(source, Iterable) and not isinstance(source, str | bytes):
         for item in source:
-            yield from _find(item)
-
-
-def _find_one(item: Any) -> Iterator[CustomOp]:
-    marked = item if isinstance(item, CustomOp) else getattr(item, "__dict__", {}).get(MARK)
-    if isinstance(marked, CustomOp):
-        yield marked
+            yield from operators_of(item)
 
 
 def _name(source: Any) -> str:
@@ -59,15 +57,37 @@ def _name(source: Any) -> str:
 
 
 class CustomOps:
-    """The operators that a model may call beside ONNX's; of several that fit a node the first one given is called."""
+    """The operators that a model may call beside ONNX's.
 
-    def __init__(self, operators: Iterable[CustomOp] = (), opsets: Mapping[str, int] | None = None) -> None:
+    Of several that fit a node, that of the newest version is called, then the first one for the device that comes first in
+    `devices`, then the first one given.
+    """
+
+    def __init__(
+        self,
+        operators: Iterable[CustomOp] = (),
+        opsets: Mapping[str, int] | None = None,
+        devices: Sequence[str] = (HOST.type,),
+    ) -> None:
         self._opsets = opsets or {}
         self._overloads: dict[_Key, list[CustomOp]] = {}
         for op in operators:
             known = self._overloads.setdefault((_domain(op.domain), op.name), [])
             if op not in known:
                 known.append(op)
+        rank = {device: i for i, device in enumerate(devices)}
+        for overloads in self._overloads.values():
+            overloads.sort(key=lambda op: (-op.since_version, rank.get(op.device_type, len(rank))))
+
+    def for_devices(self, devices: Sequence[str]) -> CustomOps:
+        """The same operators, for a session that has these devices."""
+        return CustomOps(itertools.chain.from_iterable(self._overloads.values()), self._opsets, devices)
+
+    def replaces_standard(self, model: Model) -> bool:
+        """Whether the model calls an operator here that ONNX defines too, so that its semantics are not ONNX's."""
+        ours = {(domain, name) for domain, name in self._overloads if is_defined(name, domain)}
+        graphs = (model.graph, *(function.graph for function in model.functions.values()))
+        return bool(ours) and any((node.domain, node.op_type) in ours for graph in graphs for node in graph.walk())
 
     def __bool__(self) -> bool:
         return bool(self._overloads)
@@ -100,7 +120,7 @@ class CustomOps:
         return "; ".join(dict.fromkeys(reasons)) or None
 
     def _reasons(self, node: Node, types: Sequence[ValueType | None]) -> Iterator[tuple[CustomOp, str | None]]:
-        version = self._opsets.get(node.domain, 1)
+        version = self._opsets.get(node.domain, 1) if node.origin is None else node.origin.opset
         for op in self._overloads.get((node.domain, node.op_type), ()):
             if version < op.since_version or (op.end_version is not None and version > op.end_version):
                 last = "on" if op.end_version is None else f"to {op.end_version}"

@@ -38,13 +38,13 @@ def published_ops(domains: Collection[str]) -> Iterator[CustomOp]:
     """
     for distribution, source in hooks.custom_ops():
         try:
-            yield from operators_of(source)
+            yield from (op for op in operators_of(source) if op.domain in domains)
         except TypeError as error:
             raise Fail(f"a hook of {distribution} registers no custom operators: {error}") from error
     for entry in discovery.entries(CUSTOM_OPS):
         if entry.name in domains:
             if entry not in _loaded:
-                _loaded[entry] = tuple(_load(entry))
+                _loaded[entry] = _load(entry)
             yield from _loaded[entry]
 
 
@@ -70,11 +70,18 @@ def load_library(path: str, config: Mapping[str, str]) -> Sequence[CustomOp]:
     return found
 
 
-def _load(entry: EntryPoint) -> Iterator[CustomOp]:
+def _load(entry: EntryPoint) -> tuple[CustomOp, ...]:
     try:
-        yield from operators_of(_object(entry))
-    except TypeError as error:
+        found = tuple(operators_of(_object(entry)))
+    except (TypeError, OrtError) as error:
         raise Fail(f"the entry point '{entry.name}' of {entry} publishes no custom operators: {error}") from error
+    if all(op.domain != entry.name for op in found):
+        domains = ", ".join(sorted({op.domain for op in found}))
+        raise Fail(
+            f"the entry point '{entry.name}' of {entry} publishes operators of the domain {domains} only. "
+            "Name it after its domain."
+        )
+    return found
 
 
 def _object(entry: EntryPoint) -> Any:
@@ -84,6 +91,6 @@ def _object(entry: EntryPoint) -> Any:
         raise
     except BaseException as error:
         raise Fail(
-            f"the custom operators of domain '{entry.name}' ({entry}) cannot be loaded: {type(error).__name__}: {error}. "
+            f"the custom operators '{entry.name}' ({entry}) cannot be loaded: {type(error).__name__}: {error}. "
             f"Reinstall or remove the package {entry.distribution}."
         ) from error

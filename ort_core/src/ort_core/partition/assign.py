@@ -74,7 +74,7 @@ def _expand_functions(model: Model, result: Assignment) -> bool:
 
 def _message(left: Sequence[Node], result: Assignment, providers: Sequence[Provider], fallback: Provider | None) -> str:
     node = left[0]
-    asked = [p.name for p in (*providers, *([fallback] if fallback else []))]
+    asked = dict.fromkeys(p.name for p in (*providers, *([fallback] if fallback else [])))
     reasons = "; ".join(f"{name}: {reason}" for name, reason in result.declines.get(node, ()))
     more = f" {len(left) - 1} more nodes have no kernel either." if len(left) > 1 else ""
     remedy = (
