@@ -167,7 +167,8 @@ class SessionOptions(OptionsBase):
     def register_custom_ops(self, source: Any) -> None:
         """Adds custom operators: a function decorated with `ort_custom_ops.op`, a module or a list of such, or `CustomOp`s.
 
-        Of several that a node may call, the one that was registered first is taken; libraries come last.
+        Of several that a node may call, the newest version is taken, then the one that was registered first; libraries come
+        last.
 
         Raises:
             TypeError: there are none in it.
