@@ -26,7 +26,7 @@ Status* create(const Value* const* items, size_t n, int32_t kind, Value** out) {
   auto value = std::make_unique<Value>();
   value->kind = OnnxType::sequence;
   for (size_t i = 0; i < n; ++i) {
-    if (items[i] == nullptr || !items[i]->is_tensor())
+    if (items[i] == nullptr || is_foreign(items[i]) || !items[i]->is_tensor())
       return make_status(Code::invalid_argument, "the items of a sequence are tensors");
     value->items.push_back(items[i]->copy());
   }

@@ -1,7 +1,9 @@
 // Objects of ours in calls of another runtime.
 #pragma once
 
+#include <cstdint>
 #include <type_traits>
+#include <vector>
 
 #include "host/handle.h"
 
@@ -57,6 +59,22 @@ class Translated<const TensorInfo*> {
  private:
   const TensorInfo* ours_;
   TensorInfo* theirs_ = nullptr;
+};
+
+/// Attributes and values that stand in arrays: those of ours are made again in the other runtime, values over the same
+/// memory, and released with this object. Throws `Error` for what cannot be: attributes that are tensors, strings.
+template <class T>
+class TranslatedArray {
+ public:
+  TranslatedArray(T* const* objects, int32_t count);
+  ~TranslatedArray();
+  TranslatedArray(const TranslatedArray&) = delete;
+  TranslatedArray& operator=(const TranslatedArray&) = delete;
+  T* const* data() const { return objects_.data(); }
+
+ private:
+  void release();
+  std::vector<T*> objects_, made_;
 };
 
 /// A domain with the operators that ours has by now; kept for ever, like ours.

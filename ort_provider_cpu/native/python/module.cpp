@@ -304,6 +304,8 @@ void import_numpy() {
 
 NB_MODULE(_native, module) {
   ort_cpu::python::import_numpy();
+  // Sessions that are open when the process ends are no leak.
+  nb::set_leak_warnings(false);
   nb::register_exception_translator([](const std::exception_ptr& pointer, void*) {
     try {
       std::rethrow_exception(pointer);
