@@ -125,8 +125,9 @@ def _assign_and_compile(
         try:
             return compile_graph(model.graph, assignment, settings), assignment
         except CompileFailed as error:
-            if context.kernel_error is not None:
-                raise context.kernel_error from context.kernel_error.__cause__
+            refusal = context.kernel_error
+            if refusal is not None and error.__cause__ is refusal:
+                raise refusal from refusal.__cause__
             _drop(error.failed, error, active, on_failure)
 
 

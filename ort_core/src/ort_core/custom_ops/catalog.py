@@ -86,8 +86,9 @@ class CustomOps:
     def replaces_standard(self, model: Model) -> bool:
         """Whether the model calls an operator here that ONNX defines too, so that its semantics are not ONNX's."""
         ours = {(domain, name) for domain, name in self._overloads if is_defined(name, domain)}
-        graphs = (model.graph, *(function.graph for function in model.functions.values()))
-        return bool(ours) and any((node.domain, node.op_type) in ours for graph in graphs for node in graph.walk())
+        return bool(ours) and any(
+            (node.domain, node.op_type) in ours for graph in model.graphs() for node in graph.nodes
+        )
 
     def __bool__(self) -> bool:
         return bool(self._overloads)
@@ -104,20 +105,20 @@ class CustomOps:
 
     def find(self, node: Node) -> CustomOp | None:
         """The overload that a node calls; None if there is none."""
-        if not self._overloads:
-            return None
-        types = [None if value is None else value.type for value in node.inputs]
-        return next((op for op, reason in self._reasons(node, types) if reason is None), None)
+        return self._choose(node, _input_types(node))[0] if self._overloads else None
 
     def decline_reason(self, node: Node) -> str | None:
         """Why no overload fits the node, if there are any; None if one fits or there are none."""
-        types = [None if value is None else value.type for value in node.inputs]
+        return self._choose(node, _input_types(node))[1] or None
+
+    def _choose(self, node: Node, types: Sequence[ValueType | None]) -> tuple[CustomOp | None, str]:
+        """The overload that fits, or why none does (nothing if there are none)."""
         reasons = []
-        for _, reason in self._reasons(node, types):
+        for op, reason in self._reasons(node, types):
             if reason is None:
-                return None
+                return op, ""
             reasons.append(reason)
-        return "; ".join(dict.fromkeys(reasons)) or None
+        return None, "; ".join(dict.fromkeys(reasons))
 
     def _reasons(self, node: Node, types: Sequence[ValueType | None]) -> Iterator[tuple[CustomOp, str | None]]:
         version = self._opsets.get(node.domain, 1) if node.origin is None else node.origin.opset
@@ -129,15 +130,17 @@ class CustomOps:
                 yield op, op.decline_reason(node, types)
 
     def _infer(self, node: Node, types: Sequence[ValueType | None]) -> Sequence[ValueType | None]:
-        reasons = []
-        for op, reason in self._reasons(node, types):
-            if reason is None:
-                return op.infer(node, types)
-            reasons.append(reason)
-        raise InvalidGraph(
-            f"{node.where()}: it calls no overload of its custom operator: {'; '.join(dict.fromkeys(reasons))}. Correct the "
-            "node or the library's version."
-        )
+        op, problem = self._choose(node, types)
+        if op is None:
+            raise InvalidGraph(
+                f"{node.where()}: it calls no overload of its custom operator: {problem}. Correct the node or the library's "
+                "version."
+            )
+        return op.infer(node, types)
+
+
+def _input_types(node: Node) -> list[ValueType | None]:
+    return [None if value is None else value.type for value in node.inputs]
 
 
 def _domain(name: str) -> str:

@@ -25,8 +25,7 @@ def custom_ops_of(model: Model, registered: Sequence[CustomOp]) -> CustomOps:
     """What a model may call: the operators registered for its session, then those of hooks, then those that installed packages
     publish for the domains that it uses.
     """
-    graphs = (model.graph, *(function.graph for function in model.functions.values()))
-    domains = {node.domain for graph in graphs for node in graph.walk()}
+    domains = {node.domain for graph in model.graphs() for node in graph.nodes}
     return CustomOps((*registered, *published_ops(domains)), model.original_opsets or model.opset_imports)
 
 
